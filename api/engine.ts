@@ -1,0 +1,154 @@
+/** Directories of one cgroup by controller (`memory`, `pids`, …) on version 1; the one key `unified` on version 2. */
+export type CgroupDirs = Record<string, string>;
+
+/** What a shim is told at its start; the engine makes the shm mount and the cgroup, the shim does the rest. */
+export type ShimPod = {
+  /** Sandbox id, 64 hex digits. */
+  id: string;
+  /** Socket that the shim listens on, at most 107 bytes. */
+  socket: string;
+  /** The pod's directory in the state directory; the shim writes `exits/<container>` below it. */
+  directory: string;
+  /** `pod`: a namespace of its own, `host`: the host's. */
+  network: 'pod' | 'host';
+  /** Where the network namespace is pinned (bind mount of nsfs); empty with `network: 'host'`. */
+  netnsPath: string;
+  ipc: 'pod' | 'host';
+  uts: 'pod' | 'host';
+  /** `pod`: one pid namespace for the pod, its PID 1 is `berth-native pause`; `container`: the runtime makes them. */
+  pid: 'pod' | 'container' | 'host';
+  /** Set inside the pod's own uts namespace; empty leaves the name as it is. */
+  hostname: string;
+  sysctls: Record<string, string>;
+  /** tmpfs for the pod's /dev/shm; null with host ipc. */
+  shm: { path: string; sizeBytes: number } | null;
+  /** Leaf cgroup of the shim itself; made with all parents, cpuset filled. */
+  cgroup: CgroupDirs;
+  /** Wanted oom_score_adj of the shim, clamped to what the daemon may set. */
+  oomScoreAdj: number;
+};
+
+/** A program run to its end. stdout and stderr are UTF-8, each cut at 1 MiB. */
+export type RunAsk = {
+  /** Lanes are capped one by one, so that a stuck plugin holds up only its own kind. */
+  lane: 'cni-add' | 'cni-del' | 'runtime';
+  path: string;
+  args: string[];
+  env: Record<string, string>;
+  stdin: string;
+  timeoutMs: number;
+};
+export type RunReply = { exitCode: number; signal: number; stdout: string; stderr: string };
+
+/** Overlay mount of a container's rootfs. `lower` lists layer directories, the topmost first. */
+export type MountRootfsAsk = {
+  target: string;
+  lower: string[];
+  upper: string;
+  work: string;
+  /** Regular files to hand back, resolved inside the rootfs (openat2, RESOLVE_IN_ROOT); at most 1 MiB each. */
+  read: string[];
+};
+
+/** One cgroup to read, with an id to find it in the reply. */
+export type SampleAsk = {
+  groups: { id: string; dirs: CgroupDirs }[];
+  /** Network counters of the namespace that process `pid` is in (/proc/PID/net/dev). */
+  networks: { id: string; pid: number }[];
+};
+/** Counters of one cgroup; 64-bit integers are decimal strings; a group that is gone is left out of the reply. */
+export type CgroupSample = {
+  id: string;
+  atNs: string;
+  cpuUsageNs: string;
+  memoryUsageBytes: string;
+  /** Usage less inactive file pages, never below zero. */
+  workingSetBytes: string;
+  rssBytes: string;
+  pageFaults: string;
+  majorPageFaults: string;
+  swapUsageBytes: string;
+  /** "0" where there is no limit. */
+  memoryLimitBytes: string;
+  swapLimitBytes: string;
+  pids: string;
+  oomKills: string;
+};
+export type InterfaceSample = {
+  name: string;
+  rxBytes: string;
+  rxErrors: string;
+  txBytes: string;
+  txErrors: string;
+};
+
+/** One layer to fetch, verify and unpack in one pass. */
+export type FetchLayerAsk = {
+  url: string;
+  /** Request headers, Authorization among them; never logged. */
+  headers: Record<string, string>;
+  /** Addresses of the URL's host, tried in order; the engine does no name resolution of its own. */
+  addresses: string[];
+  /** PEM certificates to trust besides the system's; empty for none. */
+  caPem: string;
+  /** Skip certificate verification (registries.conf `insecure`). */
+  insecure: boolean;
+  /** Digest of the blob as served (sha256:… or sha512:…) and its exact size in bytes. */
+  digest: string;
+  sizeBytes: number;
+  compression: 'gzip' | 'zstd' | 'none';
+  /** sha256 of the uncompressed tar. */
+  diffId: string;
+  /** Empty directory to make and unpack into, on the file system of the layers. */
+  target: string;
+  /** Give up on a connection that brings less than this many bytes in `stallMs`. */
+  minBytesPerStall: number;
+  stallMs: number;
+};
+
+/** Every call the engine answers, by name. `cancel` may name any call in flight; that call then fails as `cancelled`. */
+export type EngineCalls = {
+  hello: { ask: { protocol: number }; reply: { protocol: number; version: string; pid: number } };
+  cancel: { ask: { of: number }; reply: Record<string, never> };
+  /** Makes `dir` (0700) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
+  prepareState: { ask: { dir: string }; reply: { mounted: boolean } };
+  /** Unmounts a state directory that holds no other mount; a busy one is left, without error. */
+  releaseState: { ask: { dir: string }; reply: { released: boolean } };
+  /** Starts the pod's shim detached from berthd and waits until it listens. On error nothing of it is left. */
+  spawnShim: { ask: { pod: ShimPod }; reply: { pid: number; pausePid: number } };
+  /** Unmounts the pod's shm, unpins and removes its netns path, removes its shim cgroup; what is gone already is fine. */
+  releasePod: {
+    ask: { shm: string; netnsPath: string; cgroup: CgroupDirs; directory: string; socket: string };
+    reply: Record<string, never>;
+  };
+  /** Unpins a network namespace; one that is gone already is fine. */
+  unpinNetns: { ask: { path: string }; reply: Record<string, never> };
+  run: { ask: RunAsk; reply: RunReply };
+  /** Makes upper, work and target and mounts. `files` has the asked files that exist, UTF-8. On error nothing is left mounted. */
+  mountRootfs: { ask: MountRootfsAsk; reply: { files: Record<string, string> } };
+  /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */
+  removeTrees: { ask: { unmount: string[]; remove: string[] }; reply: Record<string, never> };
+  /** Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. */
+  removeCgroup: { ask: { dirs: CgroupDirs; timeoutMs: number }; reply: Record<string, never> };
+  sample: {
+    ask: SampleAsk;
+    reply: { groups: CgroupSample[]; networks: { id: string; interfaces: InterfaceSample[] }[] };
+  };
+  /** Allocated bytes and inodes of each tree (walked in the disk lane) in the order asked. */
+  diskUsage: { ask: { paths: string[] }; reply: { usage: { bytes: string; inodes: string }[] } };
+  /** File system figures of the path, as statfs gives them. */
+  statfs: {
+    ask: { path: string };
+    reply: { totalBytes: string; freeBytes: string; totalInodes: string; freeInodes: string; type: string };
+  };
+  /** While it runs the engine sends `progress` events `{of, bytes}` (compressed bytes so far), at most ten a second. */
+  fetchLayer: { ask: FetchLayerAsk; reply: { unpackedBytes: string; usedBytes: string; inodes: string } };
+  /** syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */
+  commitLayers: { ask: { moves: { from: string; to: string }[] }; reply: Record<string, never> };
+};
+
+/** Unasked messages of the engine. */
+export type EngineEvents = {
+  progress: { of: number; bytes: string };
+  log: { level: 'error' | 'warn' | 'info' | 'debug'; message: string };
+};

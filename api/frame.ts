@@ -1,0 +1,47 @@
+/** The protocol version that both sides name in their first frame. */
+export const PROTOCOL = 1;
+
+/** Largest frame either side accepts, in bytes. */
+export const MAX_FRAME_BYTES = 16 << 20;
+
+/** What berthd sends: one call, numbered by the caller. */
+export type Ask = { id: number; call: string } & Record<string, unknown>;
+
+/** The one answer to a call. */
+export type Reply = { id: number; ok: Record<string, unknown> } | { id: number; error: FrameError };
+
+/** A failed call: `kind` is one of `ErrorKind`, `message` says what was tried and on what. */
+export type FrameError = { kind: string; message: string };
+
+/** Something that happened unasked. `seq` counts up by one from 1 for the life of the sender. */
+export type Event = { event: string; seq: number } & Record<string, unknown>;
+
+/** One frame: 4-byte little-endian length, then that many bytes of JSON. */
+export function encodeFrame(message: object): Buffer {
+  const body = Buffer.from(JSON.stringify(message));
+  const frame = Buffer.allocUnsafe(4 + body.length);
+  frame.writeUInt32LE(body.length, 0);
+  body.copy(frame, 4);
+  return frame;
+}
+
+/**
+ * A reader of frames: feed it bytes as they come, it returns the messages completed by them.
+ * Throws RangeError on a frame over MAX_FRAME_BYTES and SyntaxError on a body that is not JSON.
+ */
+export function frameReader(): { feed(chunk: Buffer): object[]; rest(): Buffer } {
+  let pending: Buffer = Buffer.alloc(0);
+  const feed = (chunk: Buffer): object[] => {
+    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+    const messages: object[] = [];
+    while (pending.length >= 4) {
+      const length = pending.readUInt32LE(0);
+      if (length > MAX_FRAME_BYTES) throw new RangeError(`frame of ${length} bytes, at most ${MAX_FRAME_BYTES}`);
+      if (pending.length < 4 + length) break;
+      messages.push(JSON.parse(pending.toString('utf8', 4, 4 + length)) as object);
+      pending = pending.subarray(4 + length);
+    }
+    return messages;
+  };
+  return { feed, rest: () => pending };
+}

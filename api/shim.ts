@@ -1,0 +1,94 @@
+import type { CgroupDirs } from './engine.ts';
+
+/** An OCI runtime as the shim calls it: `path [args] --root root [--systemd-cgroup] --log … VERB`. */
+export type OciRuntime = { path: string; args: string[]; root: string; systemdCgroup: boolean };
+
+/** How a container's first process, or an exec, ended. `signal` is 0 unless one killed it; then exitCode is 128 + signal. */
+export type Exit = {
+  exitCode: number;
+  signal: number;
+  oomKilled: boolean;
+  /** Wall clock, nanoseconds since 1970, a decimal string. */
+  finishedAtNs: string;
+};
+
+export type CreateAsk = {
+  container: string;
+  /** Directory with config.json; the runtime's own log goes there too. */
+  bundle: string;
+  runtime: OciRuntime;
+  /** CRI log file to append to; empty for none. */
+  logPath: string;
+  tty: boolean;
+  stdin: boolean;
+  stdinOnce: boolean;
+  /** The container's cgroup, to read its OOM count and to kill what is left. */
+  cgroup: CgroupDirs;
+  timeoutMs: number;
+};
+
+export type ExecAsk = {
+  container: string;
+  /** Unique in the pod while it runs, short (names the sub-cgroup). */
+  exec: string;
+  /** `process` of the OCI runtime specification (config.md, Process), without `terminal`. */
+  process: Record<string, unknown>;
+  tty: boolean;
+  stdin: boolean;
+  /** 0 for none. When it passes, the exec's whole cgroup is killed and the status packet says `timedOut`. */
+  timeoutMs: number;
+};
+
+/** How an exec or attach ended, the body of the status packet. `message` is only there when it could not start. */
+export type ExecStatus = { exitCode: number; signal: number; timedOut: boolean; message?: string; kind?: string };
+
+/** What the shim holds about one container. */
+export type HeldContainer = {
+  id: string;
+  state: 'creating' | 'created' | 'running' | 'stopped';
+  pid: number;
+  startedAtNs: string;
+  exit: Exit | null;
+};
+
+/** Every call the shim answers on its socket, by name. */
+export type ShimCalls = {
+  /** First call of every connection. Events after `sinceSeq` are sent again, then new ones as they come; -1: none at all (stream connections). */
+  hello: {
+    ask: { protocol: number; sinceSeq: number };
+    reply: { protocol: number; version: string; pid: number; pausePid: number; seq: number; containers: HeldContainer[] };
+  };
+  /** Runs the runtime's `create`. On error nothing of the container is left in the shim, the runtime or the cgroup. */
+  create: { ask: CreateAsk; reply: { pid: number } };
+  start: { ask: { container: string; timeoutMs: number }; reply: { startedAtNs: string } };
+  /** Sends `signal`, SIGKILL after `graceMs` (0: at once), and again every second until it is gone; returns at once. A second stop only shortens. */
+  stop: { ask: { container: string; signal: number; graceMs: number }; reply: Record<string, never> };
+  /** Runs the runtime's `delete --force` and forgets the container; an unknown one is fine. Kills what is left in its cgroup first. */
+  delete: { ask: { container: string; timeoutMs: number }; reply: Record<string, never> };
+  reopenLog: { ask: { container: string }; reply: Record<string, never> };
+  /** Runs the runtime's `update` with `resources` (OCI LinuxResources). */
+  update: { ask: { container: string; resources: Record<string, unknown>; timeoutMs: number }; reply: Record<string, never> };
+  /** After this reply the connection carries packets (see PACKET) until it closes; closing it kills the exec. */
+  exec: { ask: ExecAsk; reply: { pid: number } };
+  /** As exec, for the container's own stdio; closing it leaves the container alone. */
+  attach: {
+    ask: { container: string; stdin: boolean; stdout: boolean; stderr: boolean };
+    reply: { tty: boolean };
+  };
+  /** The shim goes back to the host's network namespace, so that the pod's can end. */
+  leaveNetwork: { ask: Record<string, never>; reply: Record<string, never> };
+  /** Ends the shim after its reply; refused as `wrong-state` while it holds containers. */
+  quit: { ask: Record<string, never>; reply: Record<string, never> };
+};
+
+/** Unasked messages of the shim; `seq` is in each. */
+export type ShimEvents = {
+  exit: { container: string; pid: number } & Exit;
+  oom: { container: string };
+};
+
+/** Packets of a stream connection: one byte kind, 4-byte little-endian length, then the bytes. An empty `stdin` packet closes stdin. */
+export const PACKET = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 } as const;
+
+/** Body of a `resize` packet, in characters. */
+export type Resize = { width: number; height: number };

@@ -1,0 +1,3 @@
+//! Placeholder until its first file lands.
+use std::process::ExitCode;
+pub fn main() -> ExitCode { ExitCode::FAILURE }
