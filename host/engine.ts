@@ -1,0 +1,22 @@
+import type { EngineCalls } from '../api/engine.ts';
+
+/** Options of one call of the engine. */
+export type CallOptions = {
+  /** Aborting cancels the call in the engine too; it then fails as `cancelled`. */
+  signal?: AbortSignal;
+  /** Compressed bytes so far, for `fetchLayer`. */
+  onProgress?: (bytes: bigint) => void;
+};
+
+/** The running engine as the rest of berthd sees it; a call that the engine's death interrupts fails as `unavailable`. */
+export type Engine = {
+  call<N extends keyof EngineCalls>(
+    name: N,
+    ask: EngineCalls[N]['ask'],
+    options?: CallOptions,
+  ): Promise<EngineCalls[N]['reply']>;
+  /** Process id of the engine that runs now. */
+  pid(): number;
+  /** Ends the engine; calls in flight fail as `unavailable`. */
+  close(): Promise<void>;
+};
