@@ -1,0 +1,61 @@
+//! The ask and the reply of `fetchLayer`, as declared in `api/engine.ts`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// How the blob of a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    Gzip,
+    Zstd,
+    None,
+}
+
+/// One layer to fetch, verify and unpack in one pass.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchLayerAsk {
+    pub url: String,
+    /// Request headers, Authorization among them; never printed.
+    pub headers: BTreeMap<String, String>,
+    /// Addresses of the URL's host, tried in order.
+    pub addresses: Vec<IpAddr>,
+    /// PEM certificates to trust besides the system's; empty for none.
+    pub ca_pem: String,
+    /// Skips certificate verification.
+    pub insecure: bool,
+    /// Digest of the blob as served (`sha256:…` or `sha512:…`).
+    pub digest: String,
+    /// Exact size of the blob in bytes.
+    pub size_bytes: u64,
+    pub compression: Compression,
+    /// `sha256:…` of the uncompressed tar.
+    pub diff_id: String,
+    /// Directory to make and unpack into; must not exist.
+    pub target: String,
+    /// A connection that brings less than this many bytes in `stall_ms` is given up.
+    pub min_bytes_per_stall: u64,
+    pub stall_ms: u64,
+}
+
+/// What an unpacked layer holds; 64-bit integers are decimal strings in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchedLayer {
+    /// Bytes of the uncompressed tar.
+    #[serde(serialize_with = "decimal")]
+    pub unpacked_bytes: u64,
+    /// Bytes allocated on disk by the tree.
+    #[serde(serialize_with = "decimal")]
+    pub used_bytes: u64,
+    /// Inodes of the tree, the target directory among them.
+    #[serde(serialize_with = "decimal")]
+    pub inodes: u64,
+}
+
+fn decimal<S: serde::Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
