@@ -1,0 +1,8 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** The top of the source tree. */
+export const repository = join(import.meta.dirname, '../..');
+
+/** Where built tools and images are kept between runs. */
+export const cache = process.env['BERTH_CACHE'] ?? join(homedir(), '.cache/berth');
