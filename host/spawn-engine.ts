@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EngineCalls, EngineEvents } from '../api/engine.ts';
+import { RuntimeError } from '../api/errors.ts';
+import { encodeFrame, frameReader, PROTOCOL, type Reply } from '../api/frame.ts';
+import type { Log, Meter } from '../api/observe.ts';
+import type { CallOptions, Engine } from './engine.ts';
+import { pendingCalls } from './pending.ts';
+
+/** Calls that may be made again when the engine died under them: doing them twice is doing them once. */
+const repeatable: ReadonlySet<keyof EngineCalls> = new Set<keyof EngineCalls>([
+  'hello', 'prepareState', 'releaseState', 'releasePod', 'unpinNetns', 'removeTrees', 'removeCgroup', 'sample',
+  'diskUsage', 'statfs', 'commitLayers',
+]);
+
+/** One life of the engine process. */
+type Life = {
+  pid: number;
+  call(name: string, ask: object, options: CallOptions): Promise<Record<string, unknown>>;
+  ended: Promise<string>;
+  end(): void;
+};
+
+/** Starts the engine and keeps one running until `close`; `path` is the native binary. */
+export async function startEngine(options: { path: string; log: Log; meter: Meter }): Promise<Engine> {
+  const { log, meter } = options;
+  let closing = false;
+  let life = await live(options);
+  let next: Promise<Life> = Promise.resolve(life);
+  const watch = (watched: Life): void => {
+    void watched.ended.then((why) => {
+      if (closing) return;
+      log.error('engine ended, starting another', { pid: watched.pid, why });
+      meter.count('engine_restarts');
+      next = revive(options, () => closing);
+      void next.then(
+        (fresh) => {
+          life = fresh;
+          watch(fresh);
+        },
+        (error: unknown) => log.error('engine cannot be started', { error: String(error) }),
+      );
+    });
+  };
+  watch(life);
+
+  const call = async (name: keyof EngineCalls, ask: object, how: CallOptions = {}): Promise<unknown> => {
+    how.signal?.throwIfAborted();
+    const current = await next;
+    try {
+      return await current.call(name, ask, how);
+    } catch (error) {
+      const interrupted = error instanceof RuntimeError && error.kind === 'unavailable' && !closing;
+      if (!interrupted || !repeatable.has(name)) throw error;
+      await current.ended;
+      return (await next).call(name, ask, how);
+    }
+  };
+  return {
+    call: call as Engine['call'],
+    pid: () => life.pid,
+    close: async () => {
+      closing = true;
+      life.end();
+      await life.ended;
+    },
+  };
+}
+
+async function revive(options: { path: string; log: Log }, closing: () => boolean): Promise<Life> {
+  for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+    try {
+      return await live(options);
+    } catch (error) {
+      if (closing()) throw error;
+      options.log.error('engine did not start', { error: String(error), againInMs: waitMs });
+      await sleep(waitMs);
+    }
+  }
+}
+
+async function live(options: { path: string; log: Log }): Promise<Life> {
+  const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  const socket = child.stdio[3] as unknown as Duplex;
+  const pending = pendingCalls('engine');
+  const progress = new Map<number, (bytes: bigint) => void>();
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`cannot execute ${options.path}: ${error.message}`));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  void ended.then((why) => pending.fail(`the engine ended (${why})`));
+  socket.on('error', (error) => options.log.debug('engine socket', { error: error.message }));
+
+  const reader = frameReader();
+  socket.on('data', (chunk: Buffer) => {
+    for (const message of reader.feed(chunk)) {
+      if ('event' in message) onEvent(message as { event: string }, options.log, progress);
+      else pending.settle(message as Reply);
+    }
+  });
+  const send = (frame: object): void => void socket.write(encodeFrame(frame));
+  const call = async (name: string, ask: object, how: CallOptions): Promise<Record<string, unknown>> => {
+    const { id, answer } = pending.ask(name, ask, send);
+    const cancel = (): void => void pending.ask('cancel', { of: id }, send).answer.catch(() => undefined);
+    how.signal?.addEventListener('abort', cancel, { once: true });
+    if (how.onProgress) progress.set(id, how.onProgress);
+    try {
+      return await answer;
+    } finally {
+      how.signal?.removeEventListener('abort', cancel);
+      progress.delete(id);
+    }
+  };
+  const hello = await call('hello', { protocol: PROTOCOL }, {});
+  if (hello['protocol'] !== PROTOCOL) {
+    child.kill();
+    throw new RuntimeError('unsupported', `engine speaks protocol ${hello['protocol']}, berthd ${PROTOCOL}: install both from one release`);
+  }
+  return { pid: child.pid ?? 0, call, ended, end: () => void socket.end() };
+}
+
+function onEvent(message: { event: string }, log: Log, progress: Map<number, (bytes: bigint) => void>): void {
+  if (message.event === 'progress') {
+    const { of, bytes } = message as unknown as EngineEvents['progress'];
+    progress.get(of)?.(BigInt(bytes));
+  } else if (message.event === 'log') {
+    const { level, message: text } = message as unknown as EngineEvents['log'];
+    log[level]?.(text, { from: 'engine' });
+  }
+}
