@@ -1,0 +1,117 @@
+import { fileURLToPath } from 'node:url';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import { type AnyDefinition, loadSync, type MessageTypeDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import type { ImageServiceRpcs, Messages, RuntimeServiceRpcs } from './cri-types.ts';
+
+export type * from './cri-types.ts';
+
+/** The rpcs of both services; no name is in both. */
+export type Rpcs = RuntimeServiceRpcs & ImageServiceRpcs;
+
+/** A message as it may be handed out: every field may be left out and then has its proto3 default. */
+export type Draft<T> = T extends Buffer
+  ? Buffer
+  : T extends readonly (infer Item)[]
+    ? readonly Draft<Item>[]
+    : T extends object
+      ? string extends keyof T ? T : { [Field in keyof T]?: Draft<T[Field]> | undefined }
+      : T;
+
+/** A service as grpc-js takes it, by rpc name. A reply that is a Buffer already counts as encoded. */
+export type Service<R> = { [Rpc in keyof R]: MethodDefinition<object, object | Buffer> };
+
+/** Absolute path of the protobuf text that everything here is read from. */
+export const protoPath = fileURLToPath(new URL('runtime.proto', import.meta.url));
+
+/** How messages look here: fields named as in the protobuf text, 64-bit integers as decimal strings, enums by name. */
+export const protoOptions = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true } as const;
+
+const { messages, runtimeService, imageService } = load();
+export { imageService, runtimeService };
+
+/** The protobuf bytes of a message; throws TypeError when a field has a value of the wrong kind. */
+export function encode<N extends keyof Messages>(name: N, message: Draft<Messages[N]>): Buffer {
+  return codec(name).serialize(message);
+}
+
+/** The message in protobuf bytes, absent fields filled with their defaults; throws on bytes that are not one. */
+export function decode<N extends keyof Messages>(name: N, bytes: Buffer): Messages[N] {
+  return codec(name).deserialize(bytes) as Messages[N];
+}
+
+/**
+ * The reply of a list from items that are encoded already: in each of them (`ListPodSandbox`, `ListContainers`,
+ * `ListImages`, `List…Stats`, and the batches of the `Stream…` rpcs) the items are field 1, and nothing else is there.
+ */
+export function encodedList(items: readonly Buffer[]): Buffer {
+  const size = items.reduce((sum, item) => sum + 1 + varintSize(item.length) + item.length, 0);
+  const reply = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const item of items) {
+    reply[at++] = LENGTH_DELIMITED_FIELD_1;
+    at = writeVarint(reply, at, item.length);
+    at += item.copy(reply, at);
+  }
+  return reply;
+}
+
+const LENGTH_DELIMITED_FIELD_1 = (1 << 3) | 2;
+
+type Codec = Pick<MessageTypeDefinition<object, object>, 'serialize' | 'deserialize'>;
+
+/** Keeps only what encodes and decodes: the descriptors that the loader adds are let go. */
+function load(): {
+  messages: Map<string, Codec>;
+  runtimeService: Service<RuntimeServiceRpcs>;
+  imageService: Service<ImageServiceRpcs>;
+} {
+  const loaded = loadSync(protoPath, protoOptions);
+  const codecs = Object.entries(loaded).flatMap(([name, definition]): [string, Codec][] =>
+    isMessage(definition) ? [[name, { serialize: definition.serialize, deserialize: definition.deserialize }]] : [],
+  );
+  return {
+    messages: new Map(codecs),
+    runtimeService: service(loaded['runtime.v1.RuntimeService']),
+    imageService: service(loaded['runtime.v1.ImageService']),
+  };
+}
+
+function isMessage(definition: AnyDefinition): definition is MessageTypeDefinition<object, object> {
+  return definition['format'] === 'Protocol Buffer 3 DescriptorProto';
+}
+
+function service<R>(definition: AnyDefinition | undefined): Service<R> {
+  const methods = Object.entries(definition as ServiceDefinition).map(([rpc, method]) => [
+    rpc,
+    {
+      path: method.path,
+      requestStream: method.requestStream,
+      responseStream: method.responseStream,
+      requestSerialize: method.requestSerialize,
+      requestDeserialize: method.requestDeserialize,
+      responseSerialize: (reply: object) => (Buffer.isBuffer(reply) ? reply : method.responseSerialize(reply)),
+      responseDeserialize: method.responseDeserialize,
+    },
+  ]);
+  return Object.fromEntries(methods) as Service<R>;
+}
+
+function codec(name: string): Codec {
+  const found = messages.get(`runtime.v1.${name}`);
+  if (found === undefined) throw new TypeError(`no message ${name} in ${protoPath}`);
+  return found;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size++;
+  return size;
+}
+
+function writeVarint(to: Buffer, from: number, value: number): number {
+  let at = from;
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) to[at++] = (rest & 0x7f) | 0x80;
+  to[at++] = rest;
+  return at;
+}
