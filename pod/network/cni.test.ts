@@ -1,0 +1,158 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { EngineCalls, RunAsk, RunReply } from '../../api/engine.ts';
+import type { Engine } from '../../host/engine.ts';
+import { openNetwork, type Network, type PodToAttach } from './cni.ts';
+
+const PLUGIN_DIRS = ['/usr/lib/cni', '/opt/cni/bin'];
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Spawns what `run` asks for, as the engine would. */
+function spawningEngine(ran: string[]): Engine {
+  const run = async ({ path, args, env, stdin }: RunAsk, signal?: AbortSignal): Promise<RunReply> => new Promise((resolve, reject) => {
+    ran.push(`${env['CNI_COMMAND']} ${path.split('/').at(-1)}`);
+    const child = spawn(path, args, { env, ...(signal === undefined ? {} : { signal }) });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Buffer) => { out.stdout += data.toString(); });
+    child.stderr.on('data', (data: Buffer) => { out.stderr += data.toString(); });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ exitCode: code ?? 0, signal: code === null ? 9 : 0, ...out }));
+    child.stdin.end(stdin);
+  });
+  return {
+    call: async <N extends keyof EngineCalls>(name: N, ask: EngineCalls[N]['ask'], options?: { signal?: AbortSignal }) => {
+      if (name !== 'run') throw new Error(`unexpected call ${name}`);
+      return (await run(ask as RunAsk, options?.signal)) as EngineCalls[N]['reply'];
+    },
+    pid: () => process.pid,
+    close: async () => {},
+  };
+}
+
+/** A network of its own: bridge, range and address store are unique, so that tests may run beside anything. */
+function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: string; octet: number }) => object[]) {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
+  const tag = randomBytes(3).toString('hex');
+  const names = { bridge: `bt${tag}`, dataDir: join(dir, 'ips'), octet: randomBytes(1).readUInt8() };
+  const netns = `bt-${tag}`;
+  execFileSync('ip', ['netns', 'add', netns]);
+  execFileSync('mkdir', ['-p', join(dir, 'net.d')]);
+  writeFileSync(join(dir, 'net.d', '10-test.conflist'), JSON.stringify({ cniVersion: '1.0.0', name: `t${tag}`, plugins: plugins(names) }));
+  const ran: string[] = [];
+  const open = async (): Promise<Network> => openNetwork({
+    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine(ran), allowDefault: false, log: quiet, cacheDir: join(dir, 'cache'),
+  });
+  t.teardown(() => {
+    execFileSync('ip', ['netns', 'del', netns]);
+    try { execFileSync('ip', ['link', 'del', names.bridge], { stdio: 'ignore' }); } catch { /* never made */ }
+    rmSync(dir, { recursive: true });
+  });
+  const pod: PodToAttach = {
+    id: randomBytes(32).toString('hex'), name: 'web', namespace: 'default', uid: 'u1', netnsPath: `/run/netns/${netns}`,
+    portMappings: [], annotations: {}, dns: null,
+  };
+  const leases = (): string[] => existsSync(join(names.dataDir, `t${tag}`)) ? readdirSync(join(names.dataDir, `t${tag}`)).filter((file) => /^\d/.test(file)) : [];
+  return { open, pod, ran, netns, names, leases, cache: join(dir, 'cache') };
+}
+
+const bridged = ({ bridge, dataDir, octet }: { bridge: string; dataDir: string; octet: number }): object => ({
+  type: 'bridge', bridge, isGateway: true, ipMasq: true,
+  ipam: { type: 'host-local', dataDir, ranges: [[{ subnet: `10.211.${octet}.0/24` }]], routes: [{ dst: '0.0.0.0/0' }] },
+});
+const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+const never = new AbortController().signal;
+
+const masquerades = (id: string): boolean => execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).includes(id);
+
+test('a pod gets an address on its interface and gives it back', async (t) => {
+  const { open, pod, ran, netns, leases } = bench(t, (names) => [bridged(names), portmap]);
+  const network = await open();
+  const attachment = await network.attach(pod, never);
+  t.is(attachment.ips.length, 1);
+  t.true(execFileSync('ip', ['-n', netns, 'addr', 'show', 'eth0'], { encoding: 'utf8' }).includes(`inet ${attachment.ips[0]}/24`));
+  t.deepEqual(leases(), attachment.ips);
+
+  await network.detach(pod, attachment, never);
+  await network.detach(pod, attachment, never);
+  t.deepEqual(leases(), []);
+  t.false(masquerades(pod.id));
+  t.deepEqual(ran, ['ADD bridge', 'DEL bridge', 'DEL bridge'], 'portmap is not run for a pod without port mappings');
+});
+
+test('host ports lead into the pod until it is detached', async (t) => {
+  const { open, pod, ran } = bench(t, (names) => [bridged(names), portmap]);
+  const network = await open();
+  const mapped = { ...pod, portMappings: [
+    { hostPort: 28911, containerPort: 80, protocol: 'tcp' as const, hostIP: '' },
+    { hostPort: 0, containerPort: 81, protocol: 'tcp' as const, hostIP: '' },
+  ] };
+  const attachment = await network.attach(mapped, never);
+  const rules = (): string => execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' });
+  t.regex(rules(), /--dport 28911 .*--to-destination 10\.211\.\d+\.\d+:80/);
+  t.is(attachment.portMappings.length, 1);
+
+  await network.detach({ ...pod }, attachment, never);
+  t.notRegex(rules(), /28911/);
+  t.deepEqual(ran, ['ADD bridge', 'ADD portmap', 'DEL portmap', 'DEL bridge']);
+});
+
+test('an ADD that fails in the chain leaves nothing', async (t) => {
+  const { open, pod, leases } = bench(t, (names) => [bridged(names), { type: 'tuning', sysctl: { 'net.no.such': '1' } }]);
+  const network = await open();
+  await t.throwsAsync(network.attach(pod, never), { message: /attach pod .* to network .*: CNI ADD by tuning/ });
+  t.deepEqual(leases(), []);
+  t.false(masquerades(pod.id));
+});
+
+test('a pod whose namespace is gone is detached all the same', async (t) => {
+  const { open, pod, leases } = bench(t, (names) => [bridged(names), portmap]);
+  const attachment = await (await open()).attach(pod, never);
+  await (await open()).detach({ ...pod, netnsPath: '' }, attachment, never);
+  t.deepEqual(leases(), []);
+});
+
+test('an attachment that only the disk knows is collected by the next daemon', async (t) => {
+  const { open, pod, leases, cache } = bench(t, (names) => [bridged(names), portmap]);
+  await (await open()).attach(pod, never);
+  const next = await open();
+  await next.collect([pod.id]);
+  t.is(leases().length, 1);
+  await next.collect([]);
+  t.deepEqual(leases(), []);
+  await next.collect([]);
+  t.deepEqual(readdirSync(cache), []);
+});
+
+test('the network is ready only with a valid configuration and its plugins', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const network = await openNetwork({
+    configDir: dir, pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: false, log: quiet, cacheDir: join(dir, 'cache'),
+  });
+  t.like(await network.status(), { ready: false, reason: 'NetworkPluginNotReady' });
+  writeFileSync(join(dir, '10-a.conflist'), '{"name":"a","cniVersion":"1.0.0","plugins":[]}');
+  t.regex((await network.status()).message, /10-a\.conflist: plugins is empty/);
+  writeFileSync(join(dir, '10-a.conflist'), '{"name":"a","cniVersion":"1.0.0","plugins":[{"type":"no-such-plugin"}]}');
+  t.regex((await network.status()).message, /no-such-plugin is in none of/);
+  writeFileSync(join(dir, '10-a.conflist'), '{"name":"a","cniVersion":"1.0.0","plugins":[{"type":"bridge"}]}');
+  t.deepEqual(await network.status(), { ready: true, reason: '', message: '' });
+});
+
+test('an empty configuration directory gets the default network, one with a file in it is left alone', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const open = async (): Promise<Network> => openNetwork({
+    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: true, log: quiet, cacheDir: join(dir, 'cache'),
+  });
+  t.true((await (await open()).status()).ready);
+  t.deepEqual(readdirSync(join(dir, 'net.d')), ['99-berth.conflist']);
+  rmSync(join(dir, 'net.d', '99-berth.conflist'));
+  writeFileSync(join(dir, 'net.d', '10-broken.conf'), '{');
+  t.false((await (await open()).status()).ready);
+  t.deepEqual(readdirSync(join(dir, 'net.d')), ['10-broken.conf']);
+});
