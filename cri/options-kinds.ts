@@ -1,0 +1,146 @@
+/** The values an option can have: how one is read from a command line or a TOML file and written back. */
+export type Kind<T> = {
+  /** Stands for the value in `--help`. */
+  placeholder: string;
+  /** Reads the value after the option on a command line; throws an Error that says what is valid. */
+  fromText(text: string): T;
+  /** Reads a value of a parsed TOML file; throws an Error that says what is valid. */
+  fromToml(value: unknown): T;
+  /** The value as a person writes it on a command line. */
+  toText(value: T): string;
+  /** The value as TOML. */
+  toToml(value: T): string;
+  /** Joins what several sources say; without it the last one counts. */
+  merge?(earlier: T, later: T): T;
+};
+
+/** A name of one of the programs that run containers, and how to start it. */
+export type RuntimeProgram = { path: string; args: readonly string[] };
+
+/** Programs by the name that a RuntimeClass' handler asks for. */
+export type RuntimePrograms = Readonly<Record<string, RuntimeProgram>>;
+
+/** An absolute path. */
+export const path: Kind<string> = text('PATH', (value) => {
+  if (!value.startsWith('/')) throw new Error('must be an absolute path');
+  return value.length > 1 ? value.replace(/\/+$/, '') : value;
+});
+
+/** Any text, also none. */
+export function word(placeholder: string): Kind<string> {
+  return text(placeholder, (value) => value);
+}
+
+/** `HOST:PORT`, or nothing for off; IPv6 hosts in brackets. */
+export const address: Kind<string> = text('HOST:PORT', (value) => {
+  if (value === '') return value;
+  const port = /^(?:\[[0-9a-fA-F:.%]+\]|[^:[\]]+):(\d{1,5})$/.exec(value)?.[1];
+  if (port === undefined || Number(port) > 65535) throw new Error('must be HOST:PORT, such as 127.0.0.1:9537, or empty for off');
+  return value;
+});
+
+/** One of a closed list of words. */
+export function choice<const T extends string>(...choices: readonly T[]): Kind<T> {
+  return text(choices.join('|'), (value) => {
+    const found = choices.find((each) => each === value);
+    if (found === undefined) throw new Error(`must be one of ${choices.join(', ')}`);
+    return found;
+  });
+}
+
+/** A whole number between two bounds. */
+export function integer(placeholder: string, least: number, most: number): Kind<number> {
+  const check = (value: number): number => {
+    if (!Number.isInteger(value) || value < least || value > most) throw new Error(`must be a whole number from ${least} to ${most}`);
+    return value;
+  };
+  return {
+    placeholder,
+    fromText: (given) => check(/^-?\d+$/.test(given) ? Number(given) : Number.NaN),
+    fromToml: (value) => check(typeof value === 'number' ? value : Number.NaN),
+    toText: String,
+    toToml: String,
+  };
+}
+
+/** Yes or no. */
+export const truth: Kind<boolean> = {
+  placeholder: 'true|false',
+  fromText(given) {
+    if (given !== 'true' && given !== 'false') throw new Error('must be true or false');
+    return given === 'true';
+  },
+  fromToml(value) {
+    if (typeof value !== 'boolean') throw new Error('must be true or false, without quotes');
+    return value;
+  },
+  toText: String,
+  toToml: String,
+};
+
+/** Absolute paths in order; on a command line with commas between them. */
+export const paths: Kind<readonly string[]> = {
+  placeholder: 'PATH,…',
+  fromText: (given) => given.split(',').filter((each) => each !== '').map(path.fromText),
+  fromToml(value) {
+    if (!Array.isArray(value)) throw new Error('must be an array of absolute paths');
+    return value.map(path.fromToml);
+  },
+  toText: (value) => value.join(','),
+  toToml: (value) => `[${value.map((each) => JSON.stringify(each)).join(', ')}]`,
+};
+
+/** A RuntimeClass' handler is a DNS label (KEP-585). */
+const handlerName = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** `NAME=PATH` on a command line, a table `[runtimes.NAME]` with `path` and `args` in a file. */
+export const runtimePrograms: Kind<RuntimePrograms> = {
+  placeholder: 'NAME=PATH',
+  fromText(given) {
+    const [, name = '', program = ''] = /^([^=]*)=(.*)$/.exec(given) ?? [];
+    if (!handlerName.test(name) || !program.startsWith('/')) {
+      throw new Error('must be NAME=PATH, NAME of a-z 0-9 - and PATH absolute');
+    }
+    return { [name]: { path: program, args: [] } };
+  },
+  fromToml(value) {
+    if (!isTable(value)) throw new Error('must be tables [runtimes.NAME] with a path');
+    return Object.fromEntries(Object.entries(value).map(([name, program]) => [name, readProgram(name, program)]));
+  },
+  toText: (value) => Object.entries(value).map(([name, program]) => `${name}=${program.path}`).join(' '),
+  toToml: (value) => Object.entries(value).map(tableOfProgram).join('\n'),
+  merge: (earlier, later) => ({ ...earlier, ...later }),
+};
+
+function readProgram(name: string, program: unknown): RuntimeProgram {
+  if (!handlerName.test(name)) throw new Error(`cannot have the name ${name}: a handler's name is made of a-z 0-9 -`);
+  const { path: file, args = [], ...rest } = isTable(program) ? program : {};
+  const unknown = Object.keys(rest)[0];
+  if (unknown !== undefined) throw new Error(`has no key ${unknown} in [runtimes.${name}]; there are path and args`);
+  if (typeof file !== 'string' || !file.startsWith('/')) throw new Error(`needs an absolute path in [runtimes.${name}]`);
+  if (!Array.isArray(args) || !args.every((each) => typeof each === 'string')) {
+    throw new Error(`needs args as an array of strings in [runtimes.${name}]`);
+  }
+  return { path: file, args };
+}
+
+function tableOfProgram([name, program]: [string, RuntimeProgram]): string {
+  return `[runtimes.${name}]\npath = ${JSON.stringify(program.path)}\nargs = ${JSON.stringify(program.args)}`;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text<T extends string>(placeholder: string, check: (value: string) => T): Kind<T> {
+  return {
+    placeholder,
+    fromText: check,
+    fromToml(value) {
+      if (typeof value !== 'string') throw new Error('must be a string in quotes');
+      return check(value);
+    },
+    toText: (value) => value,
+    toToml: (value) => JSON.stringify(value),
+  };
+}

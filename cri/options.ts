@@ -1,0 +1,91 @@
+import { existsSync } from 'node:fs';
+import { address, choice, integer, type Kind, path, paths, type RuntimePrograms, runtimePrograms, truth, word } from './options-kinds.ts';
+import { nativeProgram } from './options-native.ts';
+
+/** One option: command line, configuration file, help and docs page all come from it. */
+export type Option<T> = {
+  kind: Kind<T>;
+  /** Headline under which help and docs list it. */
+  group: 'Daemon' | 'Containers' | 'Images' | 'Network' | 'Streaming' | 'Observation';
+  /** What a user needs to know, in one or two sentences. */
+  help: string;
+  /** The value when nobody says one. */
+  fallback: () => T;
+  /** When the fallback depends on the machine: how, in words, and a value that could be given instead. */
+  automatic?: { text: string; sample: T };
+  /** Name after `--` when it is not the key itself. */
+  flag?: string;
+  /** Only on the command line, not in a file. */
+  flagOnly?: true;
+};
+
+/** All options by their key in `Config`; the key in dashes is the name on the command line and in the file. */
+export const options = {
+  listen: option('Daemon', path, '/run/berth/berth.sock', 'Unix socket of the CRI server (mode 0600).'),
+  root: option('Daemon', path, '/var/lib/berth', 'Images and writable layers; a file system that keeps data.'),
+  state: option('Daemon', path, '/run/berth', 'What ends with the boot: pods, sockets, mounts. A tmpfs is mounted there unless it lies on one.'),
+  config: {
+    ...option('Daemon', path, '/etc/berth/berth.toml', 'Configuration file; berth.d/*.toml beside it are read after it, in the order of their names.'),
+    flagOnly: true,
+  },
+  logLevel: option('Daemon', choice('debug', 'info', 'warn', 'error'), 'info', 'Least important messages to log.'),
+  logFormat: option('Daemon', choice('text', 'json'), 'text', 'One line per message as text, or as a JSON object.'),
+  native: {
+    ...option('Daemon', path, '', 'The program berth-native, which holds engine and shims.'),
+    fallback: nativeProgram,
+    automatic: { text: 'the one built with this daemon, or $BERTH_NATIVE', sample: '/usr/libexec/berth/berth-native' },
+  },
+
+  defaultRuntime: {
+    ...option('Containers', word('NAME'), '', 'OCI runtime of pods that ask for no handler.'),
+    automatic: { text: 'the first of runc, crun and youki that works here', sample: 'runc' },
+  },
+  runtimes: {
+    ...option('Containers', runtimePrograms, {} as RuntimePrograms, 'OCI runtime for the handler NAME; may be repeated. In the file a table [runtimes.NAME] with path and args.'),
+    flag: 'runtime',
+  },
+  cgroupDriver: {
+    ...option('Containers', choice('cgroupfs', 'systemd'), 'systemd', 'Who makes cgroups. The kubelet asks for it (RuntimeConfig) and follows.'),
+    fallback: () => (existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs'),
+    automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
+  },
+  pidsLimit: option('Containers', integer('N', 0, 4_194_304), 0, 'Most processes in a container for which the kubelet sets no limit; 0 for no limit.'),
+
+  registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
+
+  cniConfigDir: option('Network', path, '/etc/cni/net.d', 'CNI configuration lists; the first by name counts. Changes are seen at once.'),
+  cniPluginDirs: option('Network', paths, ['/opt/cni/bin', '/usr/lib/cni'], 'Where CNI plugins are looked for, in this order.'),
+  defaultCni: option('Network', truth, true, 'With no CNI configuration, write one (bridge, host-local, portmap) so that the node is ready at once.'),
+  netnsDir: option('Network', path, '/run/netns', 'Where network namespaces of pods are pinned; CNI daemons look here.'),
+
+  streamAddress: option('Streaming', word('ADDRESS'), '127.0.0.1', 'Where exec, attach and port-forward listen.'),
+  streamPort: option('Streaming', integer('PORT', 0, 65_535), 0, 'Port of exec, attach and port-forward; 0 for any free one.'),
+
+  metricsAddress: option('Observation', address, '127.0.0.1:9537', 'Serves /metrics and /healthz; empty for off. When the default is taken, a warning is logged and nothing served.'),
+  natsUrl: option('Observation', word('URL'), '', 'NATS server that lifecycle events are published to (subjects berth.v1.TYPE); empty for off.'),
+} as const;
+
+/** Key of an option in `Config`. */
+export type OptionKey = keyof typeof options;
+
+/** What an option's value is. */
+export type OptionValue<K extends OptionKey> = (typeof options)[K] extends Option<infer T> ? T : never;
+
+/** Each option with its key, in the order of help and docs; values untyped, for code that treats all alike. */
+export const optionList: readonly (Option<unknown> & { key: OptionKey })[] = Object.entries(options).map(
+  ([key, each]) => ({ ...(each as unknown as Option<unknown>), key: key as OptionKey }),
+);
+
+/** Name of an option on the command line, without the dashes before it. */
+export function flagOf(each: { key: string; flag?: string }): string {
+  return each.flag ?? nameOf(each.key);
+}
+
+/** Name of an option in the file: its key with dashes. */
+export function nameOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function option<T>(group: Option<T>['group'], kind: Kind<T>, fallback: NoInfer<T>, help: string): Option<T> {
+  return { group, kind, fallback: () => fallback, help };
+}
