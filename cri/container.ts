@@ -1,0 +1,121 @@
+import { type ContainerFilter, type ContainerStatus, decode, type Draft, encode, encodedList } from '../api/cri.ts';
+import { RuntimeError } from '../api/errors.ts';
+import { createContainer } from '../pod/container/create.ts';
+import { execSync } from '../pod/container/exec.ts';
+import { reopenLog } from '../pod/container/log.ts';
+import { removeContainer } from '../pod/container/remove.ts';
+import { knownContainer, startContainer } from '../pod/container/start.ts';
+import { stopContainer } from '../pod/container/stop.ts';
+import type { PodContext } from '../pod/context.ts';
+import { type Container, exitReason } from '../pod/record.ts';
+import { hasId, hasLabels } from './filter.ts';
+import { containerInfo } from './info.ts';
+import type { RuntimeHandlers } from './server.ts';
+
+/** The rpcs on containers. */
+export function containerHandlers(context: PodContext): RuntimeHandlers {
+  return {
+    CreateContainer: async (request, { signal }) => {
+      if (!request.config) throw new RuntimeError('invalid', 'CreateContainer without a config');
+      const ask = { sandboxId: request.pod_sandbox_id, config: request.config };
+      return { container_id: await createContainer(context, ask, signal) };
+    },
+    StartContainer: async (request, { signal }) => {
+      await startContainer(context, request.container_id, signal);
+      return {};
+    },
+    StopContainer: async (request, { signal }) => {
+      await stopContainer(context, request.container_id, graceMs(request.timeout), signal);
+      return {};
+    },
+    RemoveContainer: async (request, { signal }) => {
+      await removeContainer(context, request.container_id, signal);
+      return {};
+    },
+    ContainerStatus: async (request) => {
+      const container = knownContainer(context, request.container_id);
+      return { status: statusOf(container), info: request.verbose ? await containerInfo(context, container) : {} };
+    },
+    ListContainers: async (request) =>
+      encodedList([...context.store.containers.all()].filter((one) => matches(one, request.filter)).map(listItem)),
+    ReopenContainerLog: async (request) => {
+      await reopenLog(context, request.container_id);
+      return {};
+    },
+    ExecSync: async (request, { signal }) => {
+      const { container_id: containerId, cmd: command, timeout } = request;
+      const { stdout, stderr, exitCode } = await execSync(context, { containerId, command, timeoutMs: graceMs(timeout) }, signal);
+      return { stdout, stderr, exit_code: exitCode };
+    },
+  };
+}
+
+/** Seconds of a request (int64 as text, never negative here) in milliseconds. */
+function graceMs(seconds: string): number {
+  return Math.max(0, Number(seconds)) * 1000;
+}
+
+function matches(container: Container, filter: ContainerFilter | null): boolean {
+  if (container.state === 'creating') return false;
+  if (!filter) return true;
+  return (
+    hasId(container.id, filter.id) &&
+    hasId(container.sandboxId, filter.pod_sandbox_id) &&
+    (!filter.state || filter.state.state === stateOf(container)) &&
+    hasLabels(container.labels, filter.label_selector)
+  );
+}
+
+const items = new WeakMap<Container, Buffer>();
+
+/** The container's entry of a list, encoded once for each record: a record never changes. */
+function listItem(container: Container): Buffer {
+  const ready = items.get(container);
+  if (ready) return ready;
+  const { image, image_ref, image_id } = imageFields(container, decode('ContainerConfig', container.config));
+  const item = encode('Container', { ...common(container), pod_sandbox_id: container.sandboxId, image, image_ref, image_id });
+  items.set(container, item);
+  return item;
+}
+
+function statusOf(container: Container): Draft<ContainerStatus> {
+  const config = decode('ContainerConfig', container.config);
+  const { exit, user } = container;
+  return {
+    ...common(container),
+    ...imageFields(container, config),
+    started_at: container.startedAtNs,
+    finished_at: exit?.finishedAtNs ?? '0',
+    exit_code: exit?.exitCode ?? 0,
+    reason: exit ? exitReason(exit) : '',
+    message: container.message,
+    mounts: config.mounts,
+    log_path: container.logPath,
+    resources: { linux: config.linux?.resources ?? null },
+    user: { linux: { uid: `${user.uid}`, gid: `${user.gid}`, supplemental_groups: user.groups.map(String) } },
+    stop_signal: config.stop_signal,
+  };
+}
+
+function imageFields(container: Container, config: ReturnType<typeof decode<'ContainerConfig'>>) {
+  return { image: config.image, image_ref: container.imageRef, image_id: container.imageId };
+}
+
+function common(container: Container) {
+  return {
+    id: container.id,
+    metadata: { name: container.name, attempt: container.attempt },
+    state: stateOf(container),
+    created_at: container.createdAtNs,
+    labels: container.labels,
+    annotations: container.annotations,
+  };
+}
+
+const states = {
+  creating: 'CONTAINER_UNKNOWN', created: 'CONTAINER_CREATED', running: 'CONTAINER_RUNNING', exited: 'CONTAINER_EXITED',
+} as const;
+
+function stateOf(container: Container): (typeof states)[keyof typeof states] {
+  return states[container.state];
+}

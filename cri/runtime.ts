@@ -1,0 +1,41 @@
+import type { PodContext } from '../pod/context.ts';
+import type { RuntimeHandlers } from './server.ts';
+
+/** Name by which the kubelet scopes container ids: `berth://…`. */
+const RUNTIME_NAME = 'berth';
+
+/** The rpcs on the runtime as a whole; `version` is the release, `config` what verbose Status shows. */
+export function runtimeHandlers(context: PodContext, version: string, config: object): RuntimeHandlers {
+  return {
+    Version: async () => ({
+      version: '0.1.0', runtime_name: RUNTIME_NAME, runtime_version: version, runtime_api_version: 'v1',
+    }),
+    Status: async (request) => {
+      const network = await context.network.status();
+      return {
+        status: {
+          conditions: [
+            { type: 'RuntimeReady', status: true, reason: '', message: '' },
+            { type: 'NetworkReady', status: network.ready, reason: network.reason, message: network.message },
+          ],
+        },
+        info: request.verbose ? { config: JSON.stringify(config) } : {},
+        runtime_handlers: handlers(context),
+        features: { supplemental_groups_policy: true },
+      };
+    },
+    RuntimeConfig: async () => ({
+      linux: { cgroup_driver: context.cgroup.driver === 'systemd' ? 'SYSTEMD' : 'CGROUPFS' },
+    }),
+    UpdateRuntimeConfig: async (request) => {
+      context.network.setPodCidr(request.runtime_config?.network_config?.pod_cidr ?? '');
+      return {};
+    },
+  };
+}
+
+/** The default handler also under the empty name, as the kubelet looks it up. */
+function handlers(context: PodContext) {
+  const features = { recursive_read_only_mounts: false, user_namespaces: false };
+  return ['', ...context.runtimes.byName.keys()].map((name) => ({ name, features }));
+}

@@ -1,0 +1,123 @@
+import type { ContainerStats, ContainerStatsFilter, Draft, PodSandboxStats, PodSandboxStatsFilter } from '../api/cri.ts';
+import type { CgroupSample } from '../api/engine.ts';
+import { RuntimeError } from '../api/errors.ts';
+import { knownContainer } from '../pod/container/start.ts';
+import type { PodContext } from '../pod/context.ts';
+import type { Container, Sandbox } from '../pod/record.ts';
+import { type ContainerSample, type PodSample, sampler } from '../pod/stats/sample.ts';
+import { hasId, hasLabels } from './filter.ts';
+import { knownSandbox } from './sandbox.ts';
+import type { RuntimeHandlers } from './server.ts';
+
+/** The rpcs that read counters. */
+export function statsHandlers(context: PodContext): RuntimeHandlers {
+  const sample = sampler(context);
+  return {
+    ContainerStats: async (request) => {
+      const container = knownContainer(context, request.container_id);
+      const [found] = await sample.containers([container]);
+      if (!found) throw new RuntimeError('not-found', `container ${container.id} is ${container.state}: it has no cgroup to read`);
+      return { stats: containerStats(context, found) };
+    },
+    ListContainerStats: async (request) => {
+      const asked = [...context.store.containers.all()].filter((one) => one.state === 'running' && containerMatches(one, request.filter));
+      return { stats: (await sample.containers(asked)).map((one) => containerStats(context, one)) };
+    },
+    PodSandboxStats: async (request) => {
+      const sandbox = knownSandbox(context, request.pod_sandbox_id);
+      const [found] = await sample.pods([sandbox]);
+      if (!found) throw new RuntimeError('not-found', `sandbox ${sandbox.id} has no cgroup to read`);
+      return { stats: podStats(context, found) };
+    },
+    ListPodSandboxStats: async (request) => {
+      const asked = [...context.store.sandboxes.all()].filter((one) => one.state === 'ready' && podMatches(one, request.filter));
+      return { stats: (await sample.pods(asked)).map((one) => podStats(context, one)) };
+    },
+  };
+}
+
+function containerMatches(container: Container, filter: ContainerStatsFilter | null): boolean {
+  if (!filter) return true;
+  return (
+    hasId(container.id, filter.id) &&
+    hasId(container.sandboxId, filter.pod_sandbox_id) &&
+    hasLabels(container.labels, filter.label_selector)
+  );
+}
+
+function podMatches(sandbox: Sandbox, filter: PodSandboxStatsFilter | null): boolean {
+  return !filter || (hasId(sandbox.id, filter.id) && hasLabels(sandbox.labels, filter.label_selector));
+}
+
+function containerStats(context: PodContext, { container, cgroup, nanoCores, layer }: ContainerSample): Draft<ContainerStats> {
+  const { id, name, attempt, labels, annotations } = container;
+  return {
+    attributes: { id, metadata: { name, attempt }, labels, annotations },
+    cpu: cpu(cgroup, nanoCores),
+    memory: memory(cgroup),
+    swap: {
+      timestamp: cgroup.atNs,
+      swap_usage_bytes: { value: cgroup.swapUsageBytes },
+      swap_available_bytes: { value: left(cgroup.swapLimitBytes, BigInt(cgroup.swapUsageBytes)) },
+    },
+    writable_layer: {
+      timestamp: layer.atNs === 0n ? cgroup.atNs : `${layer.atNs}`,
+      fs_id: { mountpoint: `${context.roots.root}/containers` },
+      used_bytes: { value: `${layer.bytes}` },
+      inodes_used: { value: `${layer.inodes}` },
+    },
+  };
+}
+
+function podStats(context: PodContext, { sandbox, cgroup, nanoCores, interfaces, containers }: PodSample): Draft<PodSandboxStats> {
+  const { id, name, uid, namespace, attempt, labels, annotations } = sandbox;
+  const atNs = cgroup?.atNs ?? `${BigInt(Date.now()) * 1_000_000n}`;
+  const usages = interfaces.filter((one) => one.name !== 'lo').map((one) => ({
+    name: one.name,
+    rx_bytes: { value: one.rxBytes },
+    rx_errors: { value: one.rxErrors },
+    tx_bytes: { value: one.txBytes },
+    tx_errors: { value: one.txErrors },
+  }));
+  return {
+    attributes: { id, metadata: { name, uid, namespace, attempt }, labels, annotations },
+    linux: {
+      cpu: cgroup ? cpu(cgroup, nanoCores) : null,
+      memory: cgroup ? memory(cgroup) : null,
+      network: { timestamp: atNs, default_interface: usages[0] ?? null, interfaces: usages.slice(1) },
+      process: { timestamp: atNs, process_count: { value: processCount(cgroup, containers) } },
+      containers: containers.map((one) => containerStats(context, one)),
+    },
+  };
+}
+
+/** The pod's own cgroup counts all below it where the pids controller is there; else the containers' sum. */
+function processCount(cgroup: CgroupSample | undefined, containers: ContainerSample[]): string {
+  return cgroup?.pids ?? `${containers.reduce((sum, one) => sum + BigInt(one.cgroup.pids), 0n)}`;
+}
+
+function cpu(sample: CgroupSample, nanoCores: bigint) {
+  return {
+    timestamp: sample.atNs,
+    usage_core_nano_seconds: { value: sample.cpuUsageNs },
+    usage_nano_cores: { value: `${nanoCores}` },
+  };
+}
+
+function memory(sample: CgroupSample) {
+  return {
+    timestamp: sample.atNs,
+    working_set_bytes: { value: sample.workingSetBytes },
+    available_bytes: { value: left(sample.memoryLimitBytes, BigInt(sample.workingSetBytes)) },
+    usage_bytes: { value: sample.memoryUsageBytes },
+    rss_bytes: { value: sample.rssBytes },
+    page_faults: { value: sample.pageFaults },
+    major_page_faults: { value: sample.majorPageFaults },
+  };
+}
+
+/** What is left of a limit; 0 where there is none (CRI MemoryUsage.available_bytes). */
+function left(limit: string, used: bigint): string {
+  const rest = BigInt(limit) - used;
+  return limit === '0' || rest < 0n ? '0' : `${rest}`;
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
+import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { timed } from '../../api/observe.ts';
+import type { Image } from '../../image/record.ts';
+import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { containerPaths } from '../paths.ts';
+import { type Container, containerKey, type Sandbox } from '../record.ts';
+import { containerEvent } from './event.ts';
+import { containerCgroup, plannedContainer, runtimeOf } from './plan.ts';
+import { releaseOrRetry } from './release.ts';
+import { withResolvedMounts } from './sources.ts';
+import { specOf } from './spec-of.ts';
+import { after } from './state.ts';
+
+/**
+ * CreateContainer: returns the id of a container in state created. An identical retry joins the work in flight or gets
+ * the same id; aborting `signal` ends the wait, not the work. On error nothing of the container is left.
+ */
+export async function createContainer(
+  context: PodContext,
+  ask: { sandboxId: string; config: ContainerConfig },
+  signal: AbortSignal,
+): Promise<string> {
+  const sandbox = readySandbox(context, ask.sandboxId);
+  const image = imageOf(context, ask.config);
+  const encoded = encode('ContainerConfig', ask.config);
+  const id = randomBytes(32).toString('hex');
+  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, createdAtNs: nowNs() });
+  const key = containerKey(planned);
+  const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
+  if (present) return sameContainer(present, planned);
+  return context.operations.join(`container ${key}`, encoded, signal, () => build(context, sandbox, image, planned, ask.config));
+}
+
+/** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready. */
+function readySandbox(context: PodContext, id: string): Sandbox {
+  const sandbox = context.store.sandboxes.find(id);
+  if (!sandbox || sandbox.state === 'creating') throw new RuntimeError('not-found', `no sandbox ${id}`);
+  if (sandbox.state !== 'ready') throw new RuntimeError('wrong-state', `sandbox ${sandbox.id} is stopped: run a new one`);
+  return sandbox;
+}
+
+function imageOf(context: PodContext, config: ContainerConfig): Image {
+  const reference = config.image?.image ?? '';
+  const image = context.images.find(reference);
+  if (!image) throw new RuntimeError('not-found', `container ${config.metadata?.name}: image ${reference} is not here: pull it first`);
+  return image;
+}
+
+function sameContainer(present: Container, asked: Container): string {
+  if (present.state === 'created' && present.config.equals(asked.config)) return present.id;
+  throw new RuntimeError(
+    'exists',
+    `container ${asked.name} attempt ${asked.attempt} exists as ${present.id} (${present.state}): remove it or raise the attempt`,
+  );
+}
+
+async function build(
+  context: PodContext,
+  sandbox: Sandbox,
+  image: Image,
+  planned: Container,
+  config: ContainerConfig,
+): Promise<string> {
+  const { meter, store } = context;
+  const leave = context.images.lease(image.id);
+  store.containers.put(planned);
+  try {
+    const resolved = await withResolvedMounts(config);
+    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
+    const { spec, user } = specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
+    const { bundle } = containerPaths(context.roots, planned.id);
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
+    change(context, planned.id, (container) => ({ ...container, user }));
+    const { pid } = await timed(meter, 'create_container', 'runtime', () =>
+      context.shims.of(sandbox.id).call('create', {
+        container: planned.id,
+        bundle,
+        runtime: runtimeOf(context, sandbox),
+        logPath: planned.logPath,
+        tty: config.tty,
+        stdin: config.stdin,
+        stdinOnce: config.stdin_once,
+        cgroup: containerCgroup(context, sandbox, planned.id),
+        timeoutMs: RUNTIME_TIMEOUT_MS,
+      }),
+    );
+    refuseIfStopped(context, sandbox.id);
+    const created = change(context, planned.id, (container) => after(container, { type: 'created', pid }));
+    context.publish(containerEvent(context, 'container.created', created));
+    return planned.id;
+  } catch (error) {
+    await releaseOrRetry(context, store.containers.get(planned.id) ?? planned);
+    throw whileDoing(`create container ${planned.name} in sandbox ${sandbox.namespace}/${sandbox.name}`, error);
+  } finally {
+    leave();
+  }
+}
+
+async function mountRootfs(context: PodContext, image: Image, id: string): Promise<Record<string, string>> {
+  const paths = containerPaths(context.roots, id);
+  mkdirSync(paths.bundle, { mode: 0o700 });
+  const { files } = await context.engine.call('mountRootfs', {
+    target: paths.rootfs,
+    lower: context.images.layerPaths(image),
+    upper: paths.upper,
+    work: paths.work,
+    read: ['/etc/passwd', '/etc/group'],
+  });
+  return files;
+}
+
+/** The pod may have been stopped while its container was being made. */
+function refuseIfStopped(context: PodContext, sandboxId: string): void {
+  if (context.store.sandboxes.get(sandboxId)?.state !== 'ready') {
+    throw new RuntimeError('wrong-state', `sandbox ${sandboxId} was stopped meanwhile`);
+  }
+}
+
+function change(context: PodContext, id: string, to: (container: Container) => Container): Container {
+  const container = context.store.containers.get(id);
+  if (!container) throw new RuntimeError('not-found', `container ${id} was removed meanwhile`);
+  return context.store.containers.put(to(container));
+}
+
+/** The pod configuration that the sandbox was made with. */
+export function sandboxConfig(sandbox: Sandbox): ReturnType<typeof decode<'PodSandboxConfig'>> {
+  return decode('PodSandboxConfig', sandbox.config);
+}

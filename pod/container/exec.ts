@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { RuntimeError } from '../../api/errors.ts';
+import { type ExecStatus, PACKET } from '../../api/shim.ts';
+import type { PodContext } from '../context.ts';
+import { containerPaths, podPaths } from '../paths.ts';
+import { type Container, exitReason } from '../record.ts';
+import { openStream } from '../shim/client.ts';
+import { packetReader } from '../shim/packets.ts';
+import { knownContainer } from './start.ts';
+
+/** Most that ExecSync keeps of each stream, in bytes; the rest is read and thrown away (CRI ExecSyncResponse). */
+export const EXEC_SYNC_CAP_BYTES = 16 << 20;
+
+export type ExecResult = { stdout: Buffer; stderr: Buffer; exitCode: number };
+
+/**
+ * ExecSync: runs `command` in a running container to its end. A non-zero exit code is a result. `timeoutMs` of 0 is none;
+ * when it passes, all processes of the exec are dead and it throws `timeout`. Aborting `signal` kills it too.
+ * Throws `not-found` also for a container that does not run.
+ */
+export async function execSync(
+  context: PodContext,
+  ask: { containerId: string; command: string[]; timeoutMs: number },
+  signal: AbortSignal,
+): Promise<ExecResult> {
+  const container = runningContainer(context, ask.containerId);
+  if (ask.command.length === 0) throw new RuntimeError('invalid', `exec in container ${container.id}: no command`);
+  const process = await execProcess(context, container, ask.command);
+  const { connection, first } = await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
+    container: container.id, exec: randomBytes(6).toString('hex'), process, tty: false, stdin: false, timeoutMs: ask.timeoutMs,
+  });
+  const abort = (): void => void connection.destroy();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const { stdout, stderr, status } = await collect(connection, first);
+    if (signal.aborted) throw signal.reason;
+    if (!status) throw new RuntimeError('unavailable', `exec in container ${container.id}: the shim ended before the command did`);
+    if (status.timedOut) {
+      throw new RuntimeError('timeout', `exec in container ${container.id}: command timed out after ${ask.timeoutMs} ms and was killed`);
+    }
+    return { stdout, stderr, exitCode: status.exitCode };
+  } finally {
+    signal.removeEventListener('abort', abort);
+    connection.destroy();
+  }
+}
+
+/** The container, if a command can be run in it. Throws `not-found` else, as CRI-O does. */
+export function runningContainer(context: PodContext, id: string): Container {
+  const container = knownContainer(context, id);
+  if (container.state === 'running') return container;
+  const ended = container.exit ? `${container.state} (${exitReason(container.exit)}, code ${container.exit.exitCode})` : container.state;
+  throw new RuntimeError('not-found', `container ${container.id} is ${ended}: only a running one can execute commands`);
+}
+
+/** The process of an exec: the container's own, with another command. */
+export async function execProcess(context: PodContext, container: Container, command: string[]): Promise<Record<string, unknown>> {
+  const { bundle } = containerPaths(context.roots, container.id);
+  const spec = JSON.parse(await readFile(`${bundle}/config.json`, 'utf8')) as { process: Record<string, unknown> };
+  return { ...spec.process, args: command, terminal: false, oomScoreAdj: undefined };
+}
+
+type Collected = { stdout: Buffer; stderr: Buffer; status: ExecStatus | null };
+
+/** Reads packets to the end of the connection, at most the cap of each stream. */
+async function collect(connection: AsyncIterable<Buffer>, first: Buffer): Promise<Collected> {
+  const read = packetReader();
+  const streams = { [PACKET.stdout]: cappedBytes(), [PACKET.stderr]: cappedBytes() };
+  let status: ExecStatus | null = null;
+  const take = (chunk: Buffer): void => {
+    for (const { kind, body } of read(chunk)) {
+      if (kind === PACKET.status) status = JSON.parse(body.toString()) as ExecStatus;
+      else if (kind === PACKET.stdout || kind === PACKET.stderr) streams[kind]?.add(body);
+    }
+  };
+  take(first);
+  if (!status) for await (const chunk of connection) {
+    take(chunk);
+    if (status) break;
+  }
+  return { stdout: streams[PACKET.stdout].bytes(), stderr: streams[PACKET.stderr].bytes(), status };
+}
+
+function cappedBytes(): { add(chunk: Buffer): void; bytes(): Buffer } {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return {
+    add(chunk) {
+      const kept = chunk.subarray(0, EXEC_SYNC_CAP_BYTES - size);
+      if (kept.length === 0) return;
+      chunks.push(Buffer.from(kept));
+      size += kept.length;
+    },
+    bytes: () => Buffer.concat(chunks),
+  };
+}

@@ -1,0 +1,74 @@
+import { normalize } from 'node:path';
+import type { ContainerConfig, PodSandboxConfig } from '../../api/cri.ts';
+import type { CgroupDirs } from '../../api/engine.ts';
+import { RuntimeError } from '../../api/errors.ts';
+import type { OciRuntime } from '../../api/shim.ts';
+import { cgroupDirs, containerLeaf } from '../../host/cgroup.ts';
+import type { Image } from '../../image/record.ts';
+import type { PodContext } from '../context.ts';
+import type { Container, Sandbox } from '../record.ts';
+import { stopSignalNumber } from './signal.ts';
+
+/** The record of a container that is about to be made. Throws `invalid` for a configuration that cannot be run. */
+export function plannedContainer(
+  sandbox: Sandbox,
+  image: Image,
+  request: { id: string; config: ContainerConfig; encoded: Buffer; createdAtNs: string },
+): Container {
+  const { config } = request;
+  if (!config.metadata?.name) throw new RuntimeError('invalid', `container in sandbox ${sandbox.id}: no metadata.name`);
+  return {
+    id: request.id,
+    sandboxId: sandbox.id,
+    state: 'creating',
+    name: config.metadata.name,
+    attempt: config.metadata.attempt,
+    labels: config.labels,
+    annotations: config.annotations,
+    imageId: image.id,
+    imageRef: image.digests[0] ?? image.id,
+    config: request.encoded,
+    createdAtNs: request.createdAtNs,
+    startedAtNs: '0',
+    exit: null,
+    message: '',
+    pid: 0,
+    logPath: logPath(sandbox.logDirectory, config),
+    user: { uid: 0, gid: 0, groups: [] },
+    stopSignal: stopSignalNumber(config.stop_signal, image.config.stopSignal),
+  };
+}
+
+/** The container's log file; it may not lie outside the pod's log directory. */
+function logPath(directory: string, config: ContainerConfig): string {
+  if (directory === '' || config.log_path === '') return '';
+  const base = normalize(`${directory}/`);
+  const path = normalize(`${base}${config.log_path}`);
+  if (!path.startsWith(base)) {
+    throw new RuntimeError('invalid', `container ${config.metadata?.name}: log path ${config.log_path} leaves ${directory}`);
+  }
+  return path;
+}
+
+/** The OCI runtime behind the sandbox's handler. */
+export function runtimeOf(context: PodContext, sandbox: Sandbox): OciRuntime {
+  const name = sandbox.handler || context.runtimes.defaultName;
+  const runtime = context.runtimes.byName.get(name);
+  if (!runtime) throw new RuntimeError('unavailable', `sandbox ${sandbox.id}: its runtime handler ${name} is not configured any more`);
+  return runtime;
+}
+
+/** Directories of the container's cgroup. */
+export function containerCgroup(context: PodContext, sandbox: Sandbox, id: string): CgroupDirs {
+  const parent = sandbox.cgroupParent === '/' ? '' : sandbox.cgroupParent;
+  return cgroupDirs(context.cgroup.host, `${parent}/${containerLeaf(context.cgroup.driver, id)}`);
+}
+
+/** How the pid namespace of a container is chosen: its own wish, bounded by what the sandbox has. */
+export function pidMode(sandboxConfig: PodSandboxConfig, config: ContainerConfig): string {
+  return (
+    config.linux?.security_context?.namespace_options?.pid ??
+    sandboxConfig.linux?.security_context?.namespace_options?.pid ??
+    'POD'
+  );
+}

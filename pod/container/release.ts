@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isKind, whileDoing } from '../../api/errors.ts';
+import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { containerPaths } from '../paths.ts';
+import type { Container } from '../record.ts';
+import { finishAll } from '../teardown.ts';
+import { containerCgroup } from './plan.ts';
+
+/** How long the kernel may take to end the processes of a killed cgroup. */
+const KILL_TIMEOUT_MS = 10_000;
+
+/** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
+export async function releaseContainer(context: PodContext, container: Container): Promise<void> {
+  const paths = containerPaths(context.roots, container.id);
+  await finishAll(`release container ${container.id}`, [
+    () => deleteInShim(context, container),
+    () => context.engine.call('removeTrees', { unmount: [paths.rootfs], remove: [paths.bundle, paths.writable] }),
+  ]);
+  context.store.containers.remove(container.id);
+}
+
+/** Without its shim a container has no parent left to ask: what remains is its cgroup. */
+async function deleteInShim(context: PodContext, container: Container): Promise<void> {
+  try {
+    await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: RUNTIME_TIMEOUT_MS });
+  } catch (error) {
+    if (!isKind(error, 'unavailable')) throw error;
+    const sandbox = context.store.sandboxes.get(container.sandboxId);
+    if (!sandbox) return;
+    const dirs = containerCgroup(context, sandbox, container.id);
+    await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS });
+  }
+}
+
+/** Releases a container that could not be made; what fails now is tried again until it succeeds, under its own id. */
+export async function releaseOrRetry(context: PodContext, container: Container, waitMs = 1_000): Promise<void> {
+  try {
+    await releaseContainer(context, container);
+  } catch (error) {
+    context.log.warn('leftovers of a container remain, trying again', {
+      container: container.id, againInMs: waitMs, error: whileDoing('release', error).message,
+    });
+    void sleep(waitMs, undefined, { ref: false }).then(() => releaseOrRetry(context, container, Math.min(waitMs * 2, 60_000)));
+  }
+}

@@ -1,0 +1,24 @@
+import { timed } from '../../api/observe.ts';
+import type { PodContext } from '../context.ts';
+import { waitFor } from '../operations.ts';
+import { containerEvent } from './event.ts';
+import { releaseContainer } from './release.ts';
+import { killContainer } from './stop.ts';
+
+/** RemoveContainer: ends it if it runs and removes all it holds. Idempotent; an unknown id is fine. */
+export async function removeContainer(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
+  const container = context.store.containers.find(id);
+  if (!container || container.state === 'creating') return;
+  await waitFor(context.turns.run(container.id, () => removeInTurn(context, container.id)), signal);
+}
+
+async function removeInTurn(context: PodContext, id: string): Promise<void> {
+  if (!context.store.containers.get(id)) return;
+  await killContainer(context, id).catch((error: unknown) =>
+    context.log.warn('container is removed without having been stopped', { container: id, error: String(error) }),
+  );
+  const container = context.store.containers.get(id);
+  if (!container) return;
+  await timed(context.meter, 'remove_container', 'release', () => releaseContainer(context, container));
+  context.publish(containerEvent(context, 'container.removed', container));
+}

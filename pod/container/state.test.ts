@@ -1,0 +1,42 @@
+import test from 'ava';
+import type { Container } from '../record.ts';
+import { after } from './state.ts';
+
+const exit = { exitCode: 3, signal: 0, oomKilled: false, finishedAtNs: '9' };
+const creating: Container = {
+  id: 'c', sandboxId: 's', state: 'creating', name: 'n', attempt: 0, labels: {}, annotations: {}, imageId: 'i', imageRef: 'r',
+  config: Buffer.alloc(0), createdAtNs: '1', startedAtNs: '0', exit: null, message: '', pid: 0, logPath: '',
+  user: { uid: 0, gid: 0, groups: [] }, stopSignal: 15,
+};
+
+test('the usual life: creating, created, running, exited', (t) => {
+  const created = after(creating, { type: 'created', pid: 7 });
+  t.is(created.state, 'created');
+  const running = after(created, { type: 'started', atNs: '5' });
+  t.is(running.state, 'running');
+  const exited = after(running, { type: 'exited', exit });
+  t.is(exited.state, 'exited');
+  t.deepEqual(exited.exit, exit);
+});
+
+test('an exit told before the creation or the start is kept', (t) => {
+  const early = after(creating, { type: 'exited', exit });
+  t.is(early.state, 'creating');
+  t.is(after(early, { type: 'created', pid: 7 }).state, 'exited');
+  const overtaken = after(after(after(creating, { type: 'created', pid: 7 }), { type: 'exited', exit }), { type: 'started', atNs: '5' });
+  t.is(overtaken.state, 'exited');
+  t.is(overtaken.startedAtNs, '5');
+});
+
+test('an end is final: a second one changes nothing', (t) => {
+  const exited = after(after(creating, { type: 'created', pid: 7 }), { type: 'exited', exit });
+  t.is(after(exited, { type: 'exited', exit: { ...exit, exitCode: 0 } }), exited);
+  t.is(after(exited, { type: 'lost', message: 'x', atNs: '10' }), exited);
+});
+
+test('a lost container ends with an unknown code and says why', (t) => {
+  const lost = after(after(creating, { type: 'created', pid: 7 }), { type: 'lost', message: 'shim ended', atNs: '10' });
+  t.is(lost.state, 'exited');
+  t.is(lost.exit?.exitCode, 255);
+  t.is(lost.message, 'shim ended');
+});

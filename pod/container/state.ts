@@ -1,0 +1,33 @@
+import type { Exit } from '../../api/shim.ts';
+import type { Container } from '../record.ts';
+
+/** What can happen to a container's process. */
+export type ProcessEvent =
+  | { type: 'created'; pid: number }
+  | { type: 'started'; atNs: string }
+  | { type: 'exited'; exit: Exit }
+  | { type: 'lost'; message: string; atNs: string };
+
+/** An end whose code nobody saw. */
+export const UNKNOWN_EXIT_CODE = 255;
+
+/**
+ * The container after `event`. Events may overtake each other: a process can end before its creation or its start
+ * is told, and an end is final. The same record comes back when nothing changes.
+ */
+export function after(container: Container, event: ProcessEvent): Container {
+  switch (event.type) {
+    case 'created':
+      return { ...container, pid: event.pid, state: container.exit ? 'exited' : 'created' };
+    case 'started':
+      return { ...container, startedAtNs: event.atNs, state: container.exit ? 'exited' : 'running' };
+    case 'exited':
+      if (container.exit) return container;
+      return { ...container, exit: event.exit, state: container.state === 'creating' ? 'creating' : 'exited' };
+    case 'lost': {
+      if (container.exit) return container;
+      const exit = { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };
+      return { ...container, exit, message: event.message, state: 'exited' };
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { Publish } from '../api/events.ts';
+import type { Log, Meter } from '../api/observe.ts';
+import type { OciRuntime } from '../api/shim.ts';
+import type { CgroupDriver, Hierarchies } from '../host/cgroup.ts';
+import type { Engine } from '../host/engine.ts';
+import type { KeyedQueue } from '../host/queue.ts';
+import type { Images } from '../image/record.ts';
+import type { ExitWaiters } from './exits.ts';
+import type { Network } from './network/cni.ts';
+import type { Operations } from './operations.ts';
+import type { Roots } from './paths.ts';
+import type { Shims } from './shim/shims.ts';
+import type { HostFacts } from './spec/input.ts';
+import type { Store } from './store.ts';
+
+/** What every verb of the pod core stands on; made once by `cri/main.ts` and handed down. */
+export type PodContext = {
+  roots: Roots;
+  store: Store;
+  engine: Engine;
+  images: Images;
+  network: Network;
+  shims: Shims;
+  /** Turns by object id: one multi-step change of a pod or container at a time. */
+  turns: KeyedQueue;
+  operations: Operations;
+  exits: ExitWaiters;
+  runtimes: Runtimes;
+  cgroup: { driver: CgroupDriver; host: Hierarchies; defaultParent: string };
+  host: HostFacts;
+  log: Log;
+  meter: Meter;
+  publish: Publish;
+};
+
+/** The OCI runtimes by handler name. */
+export type Runtimes = { byName: ReadonlyMap<string, OciRuntime>; defaultName: string };
+
+/** Wall clock, nanoseconds since 1970 (millisecond resolution), decimal. */
+export function nowNs(): string {
+  return (BigInt(Date.now()) * 1_000_000n).toString();
+}
+
+/** The longest that an OCI runtime's verb may take, in milliseconds. */
+export const RUNTIME_TIMEOUT_MS = 120_000;

@@ -1,0 +1,37 @@
+import { RuntimeError } from '../api/errors.ts';
+
+/** Creations in flight, each under the identity with which the kubelet would retry it. */
+export type Operations = {
+  /**
+   * Starts `work` under `key`, or joins the work that runs under it already; `fingerprint` tells whether it is the
+   * same request (a different one fails as `exists`). Aborting `signal` ends the wait, never the work.
+   */
+  join(key: string, fingerprint: Buffer, signal: AbortSignal, work: () => Promise<string>): Promise<string>;
+};
+
+/** No operations yet; a key is free again as soon as its work has ended, well or not. */
+export function joinedOperations(): Operations {
+  const running = new Map<string, { fingerprint: Buffer; result: Promise<string> }>();
+  return {
+    join(key, fingerprint, signal, work) {
+      const same = running.get(key);
+      if (same && !same.fingerprint.equals(fingerprint)) {
+        return Promise.reject(new RuntimeError('exists', `${key} is being created from another configuration: retry when that has ended`));
+      }
+      if (same) return waitFor(same.result, signal);
+      const result = work().finally(() => running.delete(key));
+      running.set(key, { fingerprint, result });
+      return waitFor(result, signal);
+    },
+  };
+}
+
+/** Waits for `promise` until `signal` aborts; the promise itself goes on, and its failure stays handled. */
+export function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,83 @@
+import type { Exit } from '../api/shim.ts';
+import type { Attachment } from './network/cni.ts';
+
+/** `creating` is not shown to anyone; it marks work that a crash interrupted. */
+export type SandboxState = 'creating' | 'ready' | 'stopped';
+
+/** `creating` as for sandboxes; the others are CRI's. */
+export type ContainerState = 'creating' | 'created' | 'running' | 'exited';
+
+/** Whose namespace of a kind a pod or container uses (CRI NamespaceMode). */
+export type NamespaceMode = 'POD' | 'CONTAINER' | 'NODE' | 'TARGET';
+
+/** All that is known of a pod sandbox. Replaced whole at every change, never altered. */
+export type Sandbox = {
+  id: string;
+  state: SandboxState;
+  name: string;
+  namespace: string;
+  uid: string;
+  attempt: number;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  /** Runtime handler as asked for; empty is the default. */
+  handler: string;
+  namespaces: { network: NamespaceMode; pid: NamespaceMode; ipc: NamespaceMode };
+  logDirectory: string;
+  /** The PodSandboxConfig, protobuf-encoded. */
+  config: Buffer;
+  /** Wall clock, nanoseconds since 1970, decimal. */
+  createdAtNs: string;
+  /** Path of the pod's cgroup below every hierarchy, and those of its ancestors (itself included) that this runtime made. */
+  cgroupParent: string;
+  madeCgroups: string[];
+  shimPid: number;
+  pausePid: number;
+  /** Null before the network is attached and with the host's network. */
+  attachment: Attachment | null;
+  networkReleased: boolean;
+};
+
+/** All that is known of a container. Replaced whole at every change, never altered. */
+export type Container = {
+  id: string;
+  sandboxId: string;
+  state: ContainerState;
+  name: string;
+  attempt: number;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  imageId: string;
+  /** The image's digested reference (repo@sha256:…) or its id. */
+  imageRef: string;
+  /** The ContainerConfig, protobuf-encoded. */
+  config: Buffer;
+  createdAtNs: string;
+  /** "0" until it started. */
+  startedAtNs: string;
+  /** Set once its first process has ended. */
+  exit: Exit | null;
+  /** Why it is as it is, when exit code and signal do not tell. */
+  message: string;
+  pid: number;
+  /** Absolute; empty when nothing is logged. */
+  logPath: string;
+  user: { uid: number; gid: number; groups: number[] };
+  stopSignal: number;
+};
+
+/** A reason for ContainerStatus: `OOMKilled` for a cgroup's out-of-memory kill, else as the exit code says. */
+export function exitReason(exit: Exit): 'OOMKilled' | 'Completed' | 'Error' {
+  if (exit.oomKilled) return 'OOMKilled';
+  return exit.exitCode === 0 ? 'Completed' : 'Error';
+}
+
+/** The identity under which the kubelet retries RunPodSandbox. */
+export function sandboxKey(of: { name: string; namespace: string; uid: string; attempt: number }): string {
+  return JSON.stringify([of.namespace, of.name, of.uid, of.attempt]);
+}
+
+/** The identity under which the kubelet retries CreateContainer. */
+export function containerKey(of: { sandboxId: string; name: string; attempt: number }): string {
+  return JSON.stringify([of.sandboxId, of.name, of.attempt]);
+}

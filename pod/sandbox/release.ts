@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decode } from '../../api/cri.ts';
+import { whileDoing } from '../../api/errors.ts';
+import { timed } from '../../api/observe.ts';
+import { ancestors } from '../../host/cgroup.ts';
+import { releaseContainer } from '../container/release.ts';
+import type { PodContext } from '../context.ts';
+import { podPaths } from '../paths.ts';
+import type { Sandbox } from '../record.ts';
+import { finishAll } from '../teardown.ts';
+import { networkPod } from './network.ts';
+import { shimCgroup } from './plan.ts';
+
+/** How long the kernel may take to end the processes of a killed cgroup. */
+const KILL_TIMEOUT_MS = 10_000;
+
+/** Gives the network back: CNI DEL, then the pin, then the shim leaves the namespace so that it can end. Idempotent. */
+export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
+  if (sandbox.networkReleased || sandbox.namespaces.network === 'NODE') return sandbox;
+  const config = decode('PodSandboxConfig', sandbox.config);
+  const pod = networkPod(context, sandbox, config);
+  const pinned = existsSync(pod.netnsPath);
+  await timed(context.meter, 'stop_pod', 'cni', () =>
+    context.network.detach({ ...pod, netnsPath: pinned ? pod.netnsPath : '' }, sandbox.attachment, new AbortController().signal),
+  );
+  await context.engine.call('unpinNetns', { path: pod.netnsPath });
+  await leaveNetwork(context, sandbox);
+  return context.store.sandboxes.put({ ...sandbox, networkReleased: true });
+}
+
+/** A shim that is gone has left its namespace already. */
+async function leaveNetwork(context: PodContext, sandbox: Sandbox): Promise<void> {
+  try {
+    await context.shims.of(sandbox.id).call('leaveNetwork', {});
+  } catch (error) {
+    context.log.debug('shim did not leave the network namespace', { sandbox: sandbox.id, error: String(error) });
+  }
+}
+
+/** Gives back everything that a sandbox holds, also one half made, and forgets it. Finishes every step, then reports all errors. */
+export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Promise<void> {
+  const paths = podPaths(context.roots, sandbox.id);
+  const cgroup = shimCgroup(context, sandbox);
+  await finishAll(`release sandbox ${sandbox.id}`, [
+    () => Promise.all(context.store.containersOf(sandbox.id).map((container) => releaseContainer(context, container))),
+    async () => void (sandbox = await releaseNetwork(context, sandbox)),
+    () => endShim(context, sandbox),
+    () => context.engine.call('releasePod', {
+      shm: paths.shm, netnsPath: paths.netns, cgroup, directory: paths.directory, socket: paths.socket,
+    }),
+  ]);
+  context.store.sandboxes.remove(sandbox.id);
+  await removeCgroups(context, sandbox);
+}
+
+async function endShim(context: PodContext, sandbox: Sandbox): Promise<void> {
+  const shim = context.shims.take(sandbox.id);
+  try {
+    await shim?.call('quit', {});
+  } catch (error) {
+    context.log.debug('shim is killed', { sandbox: sandbox.id, because: String(error) });
+  } finally {
+    shim?.close();
+  }
+  await context.engine.call('removeCgroup', { dirs: shimCgroup(context, sandbox), timeoutMs: KILL_TIMEOUT_MS });
+}
+
+/** Removes the pod cgroups that this runtime made and no other pod of its uses; what others put there stays. */
+async function removeCgroups(context: PodContext, sandbox: Sandbox): Promise<void> {
+  const used = new Set([...context.store.sandboxes.all()].flatMap((other) => ancestors(other.cgroupParent)));
+  for (const path of sandbox.madeCgroups.filter((made) => !used.has(made))) {
+    await Promise.all(context.cgroup.host.all.map((mount) => rmdir(`${mount}${path}`).catch(() => undefined)));
+  }
+}
+
+/** Releases a sandbox that could not be made; what fails now is tried again until it succeeds, under its own id. */
+export async function releaseOrRetry(context: PodContext, sandbox: Sandbox, waitMs = 1_000): Promise<void> {
+  try {
+    await releaseSandbox(context, sandbox);
+  } catch (error) {
+    context.log.warn('leftovers of a sandbox remain, trying again', {
+      sandbox: sandbox.id, againInMs: waitMs, error: whileDoing('release', error).message,
+    });
+    void sleep(waitMs, undefined, { ref: false }).then(() =>
+      releaseOrRetry(context, context.store.sandboxes.get(sandbox.id) ?? sandbox, Math.min(waitMs * 2, 60_000)),
+    );
+  }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { encode, type PodSandboxConfig } from '../../api/cri.ts';
+import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { timed } from '../../api/observe.ts';
+import { ancestors } from '../../host/cgroup.ts';
+import { nowNs, type PodContext } from '../context.ts';
+import type { Attachment } from '../network/cni.ts';
+import { podPaths } from '../paths.ts';
+import { type Sandbox, sandboxKey } from '../record.ts';
+import { resolvConf } from '../spec/resolv.ts';
+import { sandboxEvent } from './event.ts';
+import { networkPod } from './network.ts';
+import { plannedSandbox, shimPod } from './plan.ts';
+import { releaseOrRetry } from './release.ts';
+
+/**
+ * RunPodSandbox: returns the id of a sandbox that is ready. An identical retry joins the work in flight or gets the
+ * same id; aborting `signal` ends the wait, not the work. On error nothing of the sandbox is left.
+ */
+export async function runSandbox(
+  context: PodContext,
+  config: PodSandboxConfig,
+  handler: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const encoded = encode('PodSandboxConfig', config);
+  const id = randomBytes(32).toString('hex');
+  const planned = plannedSandbox(context, id, { config, encoded, handler, createdAtNs: nowNs() });
+  const key = sandboxKey(planned);
+  const present = [...context.store.sandboxes.all()].find((one) => one.state !== 'creating' && sandboxKey(one) === key);
+  if (present) return samePod(present, planned);
+  return context.operations.join(`sandbox ${key}`, Buffer.concat([encoded, Buffer.from(handler)]), signal, () =>
+    build(context, planned, config),
+  );
+}
+
+function samePod(present: Sandbox, asked: Sandbox): string {
+  if (present.state === 'ready' && present.config.equals(asked.config) && present.handler === asked.handler) return present.id;
+  throw new RuntimeError(
+    'exists',
+    `sandbox ${asked.namespace}/${asked.name} attempt ${asked.attempt} exists as ${present.id} (${present.state}): remove it or raise the attempt`,
+  );
+}
+
+async function build(context: PodContext, planned: Sandbox, config: PodSandboxConfig): Promise<string> {
+  const { engine, meter, shims, store } = context;
+  const paths = podPaths(context.roots, planned.id);
+  let sandbox = store.sandboxes.put({ ...planned, madeCgroups: madeCgroups(context, planned) });
+  try {
+    mkdirSync(paths.directory, { mode: 0o700 });
+    const pod = shimPod(context, sandbox, config);
+    const { pid, pausePid } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
+    sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid });
+    const [attached, connected] = await Promise.allSettled([
+      attach(context, sandbox, config),
+      shims.open(sandbox.id, paths.socket),
+    ]);
+    if (attached.status === 'rejected') throw attached.reason;
+    sandbox = store.sandboxes.put({ ...sandbox, attachment: attached.value });
+    if (connected.status === 'rejected') throw connected.reason;
+    await writeFiles(context, sandbox, config);
+    sandbox = store.sandboxes.put({ ...sandbox, state: 'ready' });
+  } catch (error) {
+    await releaseOrRetry(context, sandbox);
+    throw whileDoing(`run sandbox ${planned.namespace}/${planned.name}`, error);
+  }
+  context.publish(sandboxEvent('pod.ready', sandbox));
+  return sandbox.id;
+}
+
+/** Those of the pod's cgroup and its ancestors that no one but this runtime made. */
+function madeCgroups(context: PodContext, sandbox: Sandbox): string[] {
+  const mount = Object.values(context.cgroup.host.mounts)[0] ?? '';
+  const ours = new Set([...context.store.sandboxes.all()].flatMap((other) => other.madeCgroups));
+  return ancestors(sandbox.cgroupParent).filter((path) => ours.has(path) || !existsSync(`${mount}${path}`));
+}
+
+async function attach(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): Promise<Attachment | null> {
+  if (sandbox.namespaces.network === 'NODE') return null;
+  const pod = networkPod(context, sandbox, config);
+  return timed(context.meter, 'run_pod', 'cni', () => context.network.attach(pod, new AbortController().signal));
+}
+
+/** hosts, hostname and resolv.conf of the pod, for containers to which the kubelet mounts none of its own. */
+async function writeFiles(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): Promise<void> {
+  const paths = podPaths(context.roots, sandbox.id);
+  const own = sandbox.namespaces.network === 'POD';
+  const name = config.hostname || sandbox.name;
+  writeFileSync(paths.resolvConf, resolvConf(config.dns_config, await hostFile('/etc/resolv.conf')), { mode: 0o644 });
+  if (!own) {
+    writeFileSync(paths.hosts, await hostFile('/etc/hosts'), { mode: 0o644 });
+    writeFileSync(paths.hostname, await hostFile('/etc/hostname'), { mode: 0o644 });
+    return;
+  }
+  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
+  for (const ip of sandbox.attachment?.ips ?? []) lines.push(`${ip}\t${name}`);
+  writeFileSync(paths.hosts, `${lines.join('\n')}\n`, { mode: 0o644 });
+  writeFileSync(paths.hostname, `${name}\n`, { mode: 0o644 });
+}
+
+function hostFile(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}

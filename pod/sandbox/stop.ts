@@ -1,0 +1,29 @@
+import { timed } from '../../api/observe.ts';
+import { killContainer } from '../container/stop.ts';
+import type { PodContext } from '../context.ts';
+import { waitFor } from '../operations.ts';
+import type { Sandbox } from '../record.ts';
+import { sandboxEvent } from './event.ts';
+import { releaseNetwork } from './release.ts';
+
+/** StopPodSandbox: kills the pod's containers and gives its network back. Idempotent; an unknown id is fine. */
+export async function stopSandbox(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
+  const sandbox = context.store.sandboxes.find(id);
+  if (!sandbox || sandbox.state === 'creating') return;
+  await waitFor(context.turns.run(sandbox.id, () => stopInTurn(context, sandbox.id)), signal);
+}
+
+/** The same, for who has the sandbox's turn already; returns the record as it is then, if it still exists. */
+export async function stopInTurn(context: PodContext, id: string): Promise<Sandbox | undefined> {
+  const { store } = context;
+  const sandbox = store.sandboxes.get(id);
+  if (!sandbox) return undefined;
+  const first = sandbox.state === 'ready';
+  const stopped = first ? store.sandboxes.put({ ...sandbox, state: 'stopped' }) : sandbox;
+  await timed(context.meter, 'stop_pod', 'containers', () =>
+    Promise.all(store.containersOf(id).map((container) => killContainer(context, container.id))),
+  );
+  const released = await releaseNetwork(context, stopped);
+  if (first) context.publish(sandboxEvent('pod.stopped', released));
+  return released;
+}

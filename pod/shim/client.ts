@@ -1,0 +1,130 @@
+import { connect, type Socket } from 'node:net';
+import { RuntimeError } from '../../api/errors.ts';
+import { encodeFrame, frameReader, PROTOCOL, type Reply } from '../../api/frame.ts';
+import type { ShimCalls, ShimEvents } from '../../api/shim.ts';
+import { pendingCalls } from '../../host/pending.ts';
+
+export type Hello = ShimCalls['hello']['reply'];
+
+/** The control connection to one pod's shim. */
+export type Shim = {
+  hello: Hello;
+  call<N extends keyof ShimCalls>(name: N, ask: ShimCalls[N]['ask']): Promise<ShimCalls[N]['reply']>;
+  close(): void;
+};
+
+/** What a shim tells unasked. */
+export type ShimListener = {
+  onExit(event: ShimEvents['exit'] & { seq: number }): void;
+  onOom(event: ShimEvents['oom'] & { seq: number }): void;
+  /** The connection ended without `close`: the shim is gone. */
+  onGone(): void;
+};
+
+/** Connects to the shim on `socket` and asks for the events after `sinceSeq`. Throws `unavailable` when nobody listens. */
+export async function connectShim(socket: string, sinceSeq: number, listener: ShimListener): Promise<Shim> {
+  const connection = await dial(socket);
+  const pending = pendingCalls('shim');
+  const reader = frameReader();
+  let closed = false;
+  connection.on('data', (chunk: Buffer) => {
+    for (const message of reader.feed(chunk)) {
+      if (!('event' in message)) pending.settle(message as Reply);
+      else if (message.event === 'exit') listener.onExit(message as unknown as ShimEvents['exit'] & { seq: number });
+      else if (message.event === 'oom') listener.onOom(message as unknown as ShimEvents['oom'] & { seq: number });
+    }
+  });
+  connection.on('error', () => undefined);
+  connection.on('close', () => {
+    pending.fail('the shim ended');
+    if (!closed) listener.onGone();
+  });
+  const call = (name: string, ask: object): Promise<Record<string, unknown>> => {
+    if (connection.destroyed) return Promise.reject(new RuntimeError('unavailable', `shim, ${name}: it has ended`));
+    return pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame))).answer;
+  };
+  const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq })) as unknown as Hello;
+  return {
+    hello,
+    call: call as Shim['call'],
+    close: () => {
+      closed = true;
+      connection.destroy();
+    },
+  };
+}
+
+/** A connection to `socket`, past the hello and one call, whose further bytes are packets. */
+export async function openStream<N extends 'exec' | 'attach'>(
+  socket: string,
+  name: N,
+  ask: ShimCalls[N]['ask'],
+): Promise<{ reply: ShimCalls[N]['reply']; connection: Socket; first: Buffer }> {
+  const connection = await dial(socket);
+  const frames = firstFrames(connection, 2);
+  connection.write(encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 }));
+  connection.write(encodeFrame({ ...ask, id: 2, call: name }));
+  try {
+    const { replies, rest } = await frames;
+    const pending = pendingCalls('shim');
+    const answers = [pending.ask('hello', {}, noop).answer, pending.ask(name, {}, noop).answer] as const;
+    for (const reply of replies) pending.settle(reply);
+    const [, reply] = await Promise.all(answers);
+    return { reply: reply as unknown as ShimCalls[N]['reply'], connection, first: rest };
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+const noop = (): void => undefined;
+
+/** Reads `count` frames and leaves the bytes behind them unread. */
+function firstFrames(connection: Socket, count: number): Promise<{ replies: Reply[]; rest: Buffer }> {
+  return new Promise((resolve, reject) => {
+    let bytes: Buffer = Buffer.alloc(0);
+    const onClose = (): void => reject(new RuntimeError('unavailable', 'the shim ended before it answered'));
+    const onData = (chunk: Buffer): void => {
+      bytes = Buffer.concat([bytes, chunk]);
+      const parsed = splitFrames(bytes, count);
+      if (!parsed) return;
+      connection.pause();
+      connection.off('data', onData);
+      connection.off('close', onClose);
+      resolve(parsed);
+    };
+    connection.on('data', onData);
+    connection.on('error', noop);
+    connection.on('close', onClose);
+  });
+}
+
+function splitFrames(bytes: Buffer, count: number): { replies: Reply[]; rest: Buffer } | null {
+  const replies: Reply[] = [];
+  let at = 0;
+  while (replies.length < count) {
+    if (bytes.length < at + 4) return null;
+    const end = at + 4 + bytes.readUInt32LE(at);
+    if (bytes.length < end) return null;
+    const reply = JSON.parse(bytes.toString('utf8', at + 4, end)) as Reply;
+    replies.push(reply);
+    at = end;
+    if ('error' in reply) return { replies: [...replies, ...failedToo(replies, count, reply)], rest: bytes.subarray(at) };
+  }
+  return { replies, rest: bytes.subarray(at) };
+}
+
+/** After a refused first call there is no answer to the second: it failed for the same reason. */
+function failedToo(replies: Reply[], count: number, refused: Reply): Reply[] {
+  return replies.length < count ? [{ ...refused, id: refused.id + 1 }] : [];
+}
+
+function dial(socket: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const connection = connect(socket);
+    connection.once('connect', () => resolve(connection));
+    connection.once('error', (error) => {
+      reject(new RuntimeError('unavailable', `no shim listens on ${socket}: ${error.message}`, error));
+    });
+  });
+}

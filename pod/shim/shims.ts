@@ -1,0 +1,55 @@
+import { RuntimeError } from '../../api/errors.ts';
+import type { ShimEvents } from '../../api/shim.ts';
+import { connectShim, type Shim } from './client.ts';
+
+/** The control connections to all shims, by sandbox id. */
+export type Shims = {
+  /** Connects (or reconnects) to the sandbox's shim. Throws `unavailable` when it is gone. */
+  open(sandboxId: string, socket: string): Promise<Shim>;
+  /** The open connection. Throws `unavailable` when there is none. */
+  of(sandboxId: string): Shim;
+  /** Hands the connection over: its end is no news any more. Undefined when there is none. */
+  take(sandboxId: string): Shim | undefined;
+  closeAll(): void;
+};
+
+/** What the pod core does about the news of shims. */
+export type ShimNews = {
+  exited(sandboxId: string, event: ShimEvents['exit']): void;
+  oom(sandboxId: string, container: string): void;
+  lost(sandboxId: string): void;
+};
+
+/** No connections yet; news of each shim goes to `news`. */
+export function shimConnections(news: ShimNews): Shims {
+  const shims = new Map<string, Shim>();
+  return {
+    async open(sandboxId, socket) {
+      const shim = await connectShim(socket, 0, {
+        onExit: (event) => news.exited(sandboxId, event),
+        onOom: (event) => news.oom(sandboxId, event.container),
+        onGone: () => {
+          if (shims.delete(sandboxId)) news.lost(sandboxId);
+        },
+      });
+      shims.set(sandboxId, shim);
+      return shim;
+    },
+    of(sandboxId) {
+      const shim = shims.get(sandboxId);
+      if (!shim) {
+        throw new RuntimeError('unavailable', `sandbox ${sandboxId} has lost its shim: stop and remove the pod, the kubelet makes another`);
+      }
+      return shim;
+    },
+    take(sandboxId) {
+      const shim = shims.get(sandboxId);
+      shims.delete(sandboxId);
+      return shim;
+    },
+    closeAll() {
+      for (const shim of shims.values()) shim.close();
+      shims.clear();
+    },
+  };
+}
