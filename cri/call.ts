@@ -1,0 +1,122 @@
+import { type EventEmitter, once } from 'node:events';
+import { type handleServerStreamingCall, type handleUnaryCall, status } from '@grpc/grpc-js';
+import type { Draft, Rpcs } from '../api/cri.ts';
+import { RuntimeError } from '../api/errors.ts';
+import type { Log } from '../api/observe.ts';
+import { logCall, withRequest } from './call-log.ts';
+import { type CallStatus, codeName, statusOf } from './status.ts';
+
+/** What a handler knows about its call besides the request. */
+export type CallContext = {
+  /** Aborts when the caller's deadline passes (reason: kind `timeout`) or the caller goes away (kind `cancelled`). */
+  signal: AbortSignal;
+  /** Carries the request id into every line. */
+  log: Log;
+  requestId: string;
+  /** When the caller gives up, in milliseconds since 1970; Infinity when it does not. */
+  deadlineMs: number;
+};
+
+/** A reply, or the bytes of one. */
+export type Answer<Reply> = Draft<Reply> | Buffer;
+
+/** Answers one rpc; a stream yields its replies and ends with the iterator, which has to watch `context.signal`. */
+export type Handler<Name extends keyof Rpcs> = Rpcs[Name] extends { stream: true }
+  ? (request: Rpcs[Name]['request'], context: CallContext) => AsyncIterable<Answer<Rpcs[Name]['reply']>>
+  : (request: Rpcs[Name]['request'], context: CallContext) => Promise<Answer<Rpcs[Name]['reply']>>;
+
+/** Where finished calls are reported. */
+export type CallReport = {
+  log: Log;
+  /** One finished call: rpc, gRPC code as `NOT_FOUND`, seconds. */
+  rpc: (method: string, code: string, seconds: number) => void;
+};
+
+/** Wraps a handler that gives one reply. */
+export function unary(rpc: Served, handler: UnaryHandler, report: CallReport): handleUnaryCall<object, Reply> {
+  return async (call, callback) => {
+    const { context, end } = begin(rpc.name, call, report);
+    try {
+      const reply = rpc.encode(await handler(call.request, context));
+      end();
+      callback(null, reply);
+    } catch (error) {
+      callback(end(error));
+    }
+  };
+}
+
+/** Wraps a handler that gives a stream of replies, written as fast as the caller reads. */
+export function serverStream(
+  rpc: Served,
+  handler: StreamHandler,
+  report: CallReport,
+): handleServerStreamingCall<object, Reply> {
+  return async (call) => {
+    const { context, end } = begin(rpc.name, call, report);
+    try {
+      for await (const reply of handler(call.request, context)) {
+        context.signal.throwIfAborted();
+        if (!call.write(rpc.encode(reply))) await once(call, 'drain', { signal: context.signal });
+      }
+      end();
+      call.end();
+    } catch (error) {
+      call.emit('error', end(error));
+    }
+  };
+}
+
+/** An rpc by its name, with what turns its replies into bytes. */
+export type Served = { name: string; encode: (reply: Reply) => Buffer };
+
+type Reply = object | Buffer;
+type UnaryHandler = (request: object, context: CallContext) => Promise<Reply>;
+type StreamHandler = (request: object, context: CallContext) => AsyncIterable<Reply>;
+type Call = EventEmitter & { request: object; getDeadline(): Date | number };
+
+type Begun = { context: CallContext; end: (error?: unknown) => CallStatus };
+
+/** Sets up a call's context; `end` reports how the call ended, once, and turns an error into its answer. */
+function begin(method: string, call: Call, report: CallReport): Begun {
+  const from = performance.now();
+  const abort = new AbortController();
+  const requestId = nextRequestId();
+  const deadlineMs = Number(call.getDeadline());
+  let ended = false;
+  // grpc-js keeps the deadline's timer and says `cancelled` for every end of a call, the good one too.
+  call.once('cancelled', () => {
+    if (!ended) abort.abort(abandoned(method, performance.now() - from, deadlineMs));
+  });
+  const context = { signal: abort.signal, log: withRequest(report.log, method, requestId), requestId, deadlineMs };
+
+  function end(error?: unknown): CallStatus {
+    ended = true;
+    // The caller has had its answer when the signal is aborted; what the handler made of it does not count.
+    const failure = abort.signal.aborted ? abort.signal.reason : error;
+    const answer: CallStatus = failure === undefined ? { code: status.OK, details: '' } : statusOf(failure);
+    const milliseconds = performance.now() - from;
+    report.rpc(method, codeName(answer.code), milliseconds / 1000);
+    logCall(context.log, { method, request: call.request, ...answer, milliseconds });
+    return answer;
+  }
+  return { context, end };
+}
+
+/** A caller's own deadline timer may take the call back a little before ours fires. */
+const CLOCK_SLACK_MS = 100;
+
+function abandoned(method: string, afterMs: number, deadlineMs: number): RuntimeError {
+  const after = `after ${(afterMs / 1000).toFixed(1)} s`;
+  return Date.now() >= deadlineMs - CLOCK_SLACK_MS
+    ? new RuntimeError('timeout', `${method}: the caller's deadline passed ${after}`)
+    : new RuntimeError('cancelled', `${method}: the caller went away ${after}`);
+}
+
+const processTag = Math.floor(Math.random() * 0x1_0000).toString(16).padStart(4, '0');
+let requests = 0;
+
+/** Unique in the process and unlikely to repeat in the next: `3fa2-17`. */
+function nextRequestId(): string {
+  return `${processTag}-${++requests}`;
+}

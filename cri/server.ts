@@ -1,0 +1,84 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import {
+  type ImageServiceRpcs,
+  imageService,
+  type RuntimeServiceRpcs,
+  runtimeService,
+  type Service,
+} from '../api/cri.ts';
+import { type CallReport, type Handler, serverStream, unary } from './call.ts';
+import { claimSocket } from './socket.ts';
+
+/** Handlers by rpc; one that is left out answers UNIMPLEMENTED. */
+export type RuntimeHandlers = { [Name in keyof RuntimeServiceRpcs]?: Handler<Name> };
+export type ImageHandlers = { [Name in keyof ImageServiceRpcs]?: Handler<Name> };
+
+/** What a CRI server is made of. */
+export type ServerParts = CallReport & {
+  /** Unix socket, as a path or `unix:///path`; made 0600. */
+  listen: string;
+  runtime: RuntimeHandlers;
+  image: ImageHandlers;
+};
+
+/** A listening server. */
+export type CriServer = {
+  /** Takes no new calls, waits at most `graceMs` for those that run, then cuts them off; a second close joins the first. */
+  close(graceMs: number): Promise<void>;
+};
+
+const options = {
+  // The kubelet sends at most 16 MiB; it also receives no more, but other clients do.
+  'grpc.max_receive_message_length': 16 << 20,
+  'grpc.max_send_message_length': 80 << 20,
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.enable_channelz': 0,
+};
+
+/** Serves the CRI; returns once clients can connect. Errors: those of `claimSocket`. */
+export async function startServer({ listen, runtime, image, ...report }: ServerParts): Promise<CriServer> {
+  const server = new Server(options);
+  register(server, runtimeService, runtime, report);
+  register(server, imageService, image, report);
+  const socket = await claimSocket(listen);
+  try {
+    await bind(server, socket.bindPath);
+    socket.publish();
+  } catch (error) {
+    server.forceShutdown();
+    socket.withdraw();
+    throw error;
+  }
+  let closed: Promise<void> | undefined;
+  const close = (graceMs: number): Promise<void> => {
+    closed ??= shutDown(server, socket.bindPath, graceMs).then(socket.withdraw);
+    return closed;
+  };
+  return { close };
+}
+
+function register<R>(server: Server, service: Service<R>, handlers: object, report: CallReport): void {
+  const methods = service as Service<Record<string, unknown>>;
+  for (const [name, handler] of Object.entries(handlers)) {
+    const method = methods[name];
+    if (method === undefined || handler === undefined) continue;
+    const { path, responseSerialize: encode, requestDeserialize, responseStream } = method;
+    const wrapped = (responseStream ? serverStream : unary)({ name, encode }, handler, report);
+    server.register(path, wrapped, encode, requestDeserialize, responseStream ? 'serverStream' : 'unary');
+  }
+}
+
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise((settle, fail) => {
+    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => (error ? fail(error) : settle()));
+  });
+}
+
+function shutDown(server: Server, path: string, graceMs: number): Promise<void> {
+  return new Promise((settle) => {
+    // In this order: drain forgets sessions that are closing already, and forceShutdown knows none without channelz.
+    server.drain(`unix:${path}`, graceMs);
+    server.tryShutdown(() => settle());
+  });
+}
