@@ -14,6 +14,7 @@ export type Registry = {
   /** `127.0.0.1:PORT`, as it stands in references. */
   readonly host: string;
   readonly url: string;
+  readonly storage: string;
   readonly logPath: string;
   readonly stop: () => Promise<void>;
 };
@@ -49,7 +50,7 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     await server.stop(1000);
     tokens?.close();
   };
-  return { port, host, url, logPath: server.logPath, stop };
+  return { port, host, url, storage: options.storage, logPath: server.logPath, stop };
 }
 
 async function statusOf(url: string): Promise<number> {
@@ -59,9 +60,10 @@ async function statusOf(url: string): Promise<number> {
 /** The names whose images the tests serve themselves. */
 export const mappedRegistries = ['registry.k8s.io', 'gcr.io', 'k8s.gcr.io', 'docker.io'] as const;
 
-/** A registries.conf (version 2) that sends the mapped names to `host` over plain HTTP, at the same repository path. */
-export function registriesConf(host: string): string {
-  const mapped = mappedRegistries.map((name) => `[[registry]]\nprefix = "${name}"\nlocation = "${host}"\ninsecure = true\n`);
-  const itself = `[[registry]]\nlocation = "${host}"\ninsecure = true\n`;
-  return ['unqualified-search-registries = ["docker.io"]\n', ...mapped, itself].join('\n');
+/** A registries.conf (version 2) that sends the mapped names to the first host over plain HTTP, at the same repository path. */
+export function registriesConf(hosts: readonly string[]): string {
+  const [served = ''] = hosts;
+  const mapped = mappedRegistries.map((name) => `[[registry]]\nprefix = "${name}"\nlocation = "${served}"\ninsecure = true\n`);
+  const themselves = hosts.map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
+  return ['unqualified-search-registries = ["docker.io"]\n', ...mapped, ...themselves].join('\n');
 }

@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { status } from '@grpc/grpc-js';
+import test from 'ava';
+import { crictl } from './harness/crictl.ts';
+import { exec, exitOf, runScript } from './harness/pod.ts';
+import { podFor, story } from './harness/story.ts';
+
+const stage = story();
+const capBytes = 16 << 20;
+
+test('exec returns standard output, standard error and exit code apart', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'split');
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000');
+  t.deepEqual(await exec(daemon, container, 'echo out; echo err >&2; exit 7'), { stdout: 'out\n', stderr: 'err\n', code: 7 });
+  const result = await crictl(daemon, 'exec', '-s', container, 'sh', '-c', 'exit 3');
+  t.not(result.code, 0);
+  t.regex(result.stderr + result.stdout, /exit(ed)? (with|code|status):? 3/i);
+});
+
+test('exec output beyond 16 MiB is dropped while the command runs to its end', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'cap');
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const script = `head -c ${capBytes + 5_000_000} /dev/zero; echo done >&2`;
+  const reply = await exec(daemon, container, script, 60);
+  t.true(reply.stdout.length <= capBytes && reply.stdout.length > capBytes - 4096, `${reply.stdout.length} bytes`);
+  t.is(reply.stderr, 'done\n');
+  t.is(reply.code, 0);
+});
+
+test('a timeout ends the whole process tree, also a child in a session of its own', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'timeout');
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const error = await t.throwsAsync(exec(daemon, container, 'setsid sleep 43219 & sleep 54329', 1));
+  t.is((error as Error & { code?: number }).code, status.DEADLINE_EXCEEDED);
+  t.deepEqual(processesWith('43219'), []);
+  t.deepEqual(processesWith('54329'), []);
+  t.is((await exec(daemon, container, 'echo alive')).stdout, 'alive\n');
+});
+
+test('exec ends with its process although a child still holds the output', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'drain');
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const startedMs = performance.now();
+  t.is((await exec(daemon, container, 'sleep 30 & echo hi')).stdout, 'hi\n');
+  t.true(performance.now() - startedMs < 5000);
+});
+
+test('exec runs in the container: its files, user, host name and environment', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'inside');
+  const container = await runScript(daemon, pod, 'c', 'echo made > /tmp/file; sleep 1000', { envs: [{ key: 'COLOUR', value: Buffer.from('blue') }] });
+  t.is((await exec(daemon, container, 'sleep 0.3; cat /tmp/file; hostname; id -u; echo $COLOUR')).stdout, 'made\ninside\n0\nblue\n');
+});
+
+test('exec into a container that does not exist or has exited is refused', async (t) => {
+  const { daemon } = stage();
+  const pod = await podFor(t, daemon, 'gone');
+  const container = await runScript(daemon, pod, 'c', 'exit 0');
+  await exitOf(daemon, container);
+  await t.throwsAsync(exec(daemon, container, 'true'));
+  const unknown = await t.throwsAsync(exec(daemon, 'f'.repeat(64), 'true'));
+  t.is((unknown as Error & { code?: number }).code, status.NOT_FOUND);
+});
+
+function processesWith(argument: string): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { loadSync, type MethodDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import type { Replies } from './replies.ts';
+import { repository } from './paths.ts';
+
+/** A raw CRI client: requests are plain objects in the words of `api/runtime.proto`, 64-bit integers decimal strings. */
+export type Cri = {
+  /** One unary call; rejects with grpc-js's ServiceError, whose `code` is the gRPC status. */
+  readonly call: <M extends keyof Replies>(method: M, request: object, deadlineMs?: number) => Promise<Replies[M]>;
+  /** Ids of all pods and containers that this client made or was told of. */
+  readonly ids: Set<string>;
+  readonly close: () => void;
+};
+
+const loaded = loadSync(join(repository, 'api/runtime.proto'), {
+  keepCase: true, longs: String, enums: String, defaults: true, arrays: true, objects: true, oneofs: true,
+});
+const services = [loaded['runtime.v1.RuntimeService'], loaded['runtime.v1.ImageService']] as ServiceDefinition[];
+const maxMessageBytes = 64 << 20;
+
+/** A client for the runtime at a unix socket; connects when first used and again after a restart. */
+export function connectCri(socket: string): Cri {
+  const client = new Client(`unix://${socket}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': maxMessageBytes, 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 100,
+    'grpc.default_authority': 'localhost',
+  });
+  const ids = new Set<string>();
+  const call: Cri['call'] = async (method, request, deadlineMs = 120_000) => {
+    const reply = await unary(client, methodNamed(method), request, deadlineMs);
+    for (const id of [reply['pod_sandbox_id'], reply['container_id']]) if (typeof id === 'string') ids.add(id);
+    return reply as Replies[typeof method];
+  };
+  return { call, ids, close: () => { client.close(); } };
+}
+
+function methodNamed(name: string): MethodDefinition<object, object> {
+  const found = services.map((service) => service[name]).find((method) => method !== undefined);
+  if (found === undefined) throw new Error(`api/runtime.proto has no RPC ${name}`);
+  return found;
+}
+
+function unary(client: Client, method: MethodDefinition<object, object>, request: object, deadlineMs: number):
+Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const options = { deadline: Date.now() + deadlineMs };
+    const done = (error: ServiceError | null, reply?: object) => {
+      if (error === null) resolve({ ...reply });
+      else reject(error);
+    };
+    client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, options, done);
+  });
+}

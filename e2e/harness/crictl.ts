@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Daemon } from './daemon.ts';
+import { tool } from './tools.ts';
+
+export type Result = { readonly stdout: string; readonly stderr: string; readonly code: number | null };
+
+/** Runs the real crictl against the daemon; pods and containers it makes count as the daemon's. */
+export async function crictl(daemon: Daemon, ...args: readonly string[]): Promise<Result> {
+  const config = join(daemon.directory, 'crictl.yaml');
+  writeFileSync(config, `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`);
+  const result = await run(tool('crictl'), ['--config', config, ...args]);
+  const id = result.stdout.trim();
+  if (/^[0-9a-f]{64}$/.test(id)) daemon.cri.ids.add(id);
+  return result;
+}
+
+/** crictl's output without the last newline; throws with its error text when it fails. */
+export async function mustCrictl(daemon: Daemon, ...args: readonly string[]): Promise<string> {
+  const result = await crictl(daemon, ...args);
+  if (result.code !== 0) throw new Error(`crictl ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
+  return result.stdout.trimEnd();
+}
+
+/** Writes a pod or container configuration for crictl and returns its path. */
+export function configFile(daemon: Daemon, name: string, config: object): string {
+  const path = join(daemon.directory, `${name}.json`);
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+}
+
+function run(command: string, args: readonly string[]): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+    child.once('error', reject);
+    child.once('close', (code) => { resolve({ stdout, stderr, code }); });
+  });
+}

@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { containerd } from './containerd.ts';
+import { connectCri, type Cri } from './cri.ts';
+import { makeNetwork, removeNetwork, type Network } from './network.ts';
+import { repository } from './paths.ts';
+import { ready, start, until, type Running } from './process.ts';
+import { registriesConf } from './registry.ts';
+
+/** What a runtime under test gets, all below one temporary directory. */
+export type DaemonParts = {
+  readonly directory: string;
+  readonly root: string;
+  readonly state: string;
+  readonly socket: string;
+  readonly network: Network;
+  /** Registries spoken to over plain HTTP, `127.0.0.1:PORT`; the first serves the mapped names. */
+  readonly registries: readonly string[];
+};
+export type Daemon = DaemonParts & {
+  readonly endpoint: string;
+  /** Where pods' log directories are made, as the kubelet would. */
+  readonly podLogs: string;
+  /** The cgroup parent of all its pods, in cgroupfs syntax. */
+  readonly cgroupParent: string;
+  readonly logPath: string;
+  readonly cri: Cri;
+  readonly pid: () => number;
+  /** Starts it again with the same directories. */
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly kill: () => Promise<void>;
+};
+export type DaemonOptions = {
+  readonly registries?: readonly string[];
+  /** Whose daemon: ours, or containerd as the peer to compare with (`BERTH_E2E_PEER=containerd` for all stories). */
+  readonly runtime?: 'berth' | 'containerd';
+  /** More options for berthd; containerd ignores them. */
+  readonly args?: readonly string[];
+  /** Called before the first start, e.g. to mount a file system on `root`. */
+  readonly prepare?: (paths: { directory: string; root: string; state: string }) => void;
+};
+
+/** Starts a daemon and waits until it says that runtime and network are ready. */
+export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-'));
+  const paths = { directory, root: join(directory, 'root'), state: join(directory, 'run') };
+  const podLogs = join(directory, 'logs');
+  for (const path of [paths.root, paths.state, podLogs]) mkdirSync(path);
+  options.prepare?.(paths);
+  const socket = join(paths.state, 'berth.sock');
+  const parts: DaemonParts = { ...paths, socket, network: makeNetwork(directory), registries: options.registries ?? [] };
+  const runtime = options.runtime ?? process.env['BERTH_E2E_PEER'] ?? 'berth';
+  const launched = runtime === 'containerd' ? containerd(parts) : berthd(parts, options.args ?? []);
+  const logPath = join(directory, 'daemon.log');
+  const cri = connectCri(socket);
+  let running: Running | undefined;
+  const daemon: Daemon = {
+    ...parts, endpoint: `unix://${socket}`, podLogs, cgroupParent: `/${basename(directory)}`, logPath, cri,
+    pid: () => running?.pid ?? -1,
+    start: async () => {
+      running = start(launched.command, launched.args, logPath, launched.env);
+      await ready(running, () => isUp(cri), 30_000);
+    },
+    stop: async () => await running?.stop(),
+    kill: async () => await running?.kill(),
+  };
+  await daemon.start().catch((error: unknown) => {
+    discard(daemon);
+    throw error;
+  });
+  return daemon;
+}
+
+function berthd(parts: DaemonParts, more: readonly string[]): { command: string; args: string[]; env: Record<string, string> } {
+  const registries = join(parts.directory, 'registries.conf');
+  writeFileSync(registries, registriesConf(parts.registries));
+  const args = ['--root', parts.root, '--state', parts.state, '--listen', parts.socket, '--cni-config-dir', parts.network.configDirectory,
+    '--registries-conf', registries, '--log-level', 'debug', ...more];
+  return { command: join(repository, 'bin/berthd'), args, env: {} };
+}
+
+async function isUp(cri: Cri): Promise<boolean> {
+  try {
+    const { status } = await cri.call('Status', {}, 2000);
+    const required = status.conditions.filter(({ type }) => type === 'RuntimeReady' || type === 'NetworkReady');
+    return required.length === 2 && required.every((condition) => condition.status);
+  } catch {
+    return false;
+  }
+}
+
+/** The pids of a process' children with that name, e.g. `berth-engine`. */
+export function childrenOf(pid: number, name: string): number[] {
+  return readdirSync('/proc').map(Number).filter((candidate) => candidate > 0).filter((candidate) => {
+    const status = textOf(`/proc/${candidate}/status`);
+    return status.startsWith(`Name:\t${name}\n`) && status.includes(`\nPPid:\t${pid}\n`);
+  });
+}
+
+/** Kills the daemon's engine with SIGKILL and waits until another one runs. */
+export async function killEngine(daemon: Daemon): Promise<void> {
+  const before = childrenOf(daemon.pid(), 'berth-engine');
+  if (before.length === 0) throw new Error(`berthd ${daemon.pid()} has no child named berth-engine`);
+  for (const pid of before) process.kill(pid, 'SIGKILL');
+  const renewed = () => childrenOf(daemon.pid(), 'berth-engine').some((pid) => !before.includes(pid));
+  await until(renewed, 10_000, 'a new engine');
+}
+
+/** Takes away a stopped daemon's mounts, network, cgroups and files, whatever state they are in. */
+export function discard(daemon: Daemon): void {
+  daemon.cri.close();
+  removeNetwork(daemon.network);
+  const mounted = textOf('/proc/self/mounts').split('\n').map((line) => line.split(' ')[1] ?? '');
+  for (const path of mounted.filter((name) => name.startsWith(daemon.directory)).reverse()) spawnSync('umount', ['-l', path]);
+  for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {
+    const parent = join('/sys/fs/cgroup', hierarchy, daemon.cgroupParent);
+    spawnSync('find', [parent, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });
+  }
+  rmSync(daemon.directory, { recursive: true, force: true });
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

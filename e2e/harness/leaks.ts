@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync, type Dirent } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Daemon } from './daemon.ts';
+
+const ourProcesses = new Set(['berthd', 'berth-engine', 'berth-shim', 'berth-native']);
+
+/** Everything that exists now because of this daemon and its pods, one line each; compare two to find leaks. */
+export function traces(daemon: Daemon): Set<string> {
+  const ids = [...daemon.cri.ids];
+  return new Set([
+    ...mounts(daemon, ids), ...namespaces(ids), ...links(daemon), ...cgroups(daemon, ids), ...processes(daemon, ids),
+    ...addresses(daemon), ...natRules(daemon), ...files(daemon, ids),
+  ]);
+}
+
+/** What is there beyond `baseline`, once it is empty or ten seconds have passed. */
+export async function leaks(daemon: Daemon, baseline: ReadonlySet<string>): Promise<string[]> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    const left = [...traces(daemon)].filter((trace) => !baseline.has(trace));
+    if (left.length === 0 || performance.now() > deadline) return left.sort();
+    await sleep(200);
+  }
+}
+
+const names = (text: string, ids: readonly string[]) => ids.some((id) => text.includes(id));
+
+function mounts(daemon: Daemon, ids: readonly string[]): string[] {
+  const points = textOf('/proc/self/mountinfo').split('\n').map((line) => line.split(' ')[4] ?? '');
+  return points.filter((point) => point.startsWith(daemon.directory) || names(point, ids)).map((point) => `mount ${point}`);
+}
+
+function namespaces(ids: readonly string[]): string[] {
+  return namesIn('/run/netns').filter((name) => names(name, ids)).map((name) => `netns ${name}`);
+}
+
+function links(daemon: Daemon): string[] {
+  const listing = spawnSync('ip', ['-o', 'link', 'show', 'master', daemon.network.bridge], { encoding: 'utf8' }).stdout;
+  return listing.split('\n').filter((line) => line !== '').map((line) => `link ${line.split(': ')[1]}`);
+}
+
+function cgroups(daemon: Daemon, ids: readonly string[]): string[] {
+  const below = (path: string): string[] => directoriesIn(path).flatMap((name) => [join(path, name), ...below(join(path, name))]);
+  return below('/sys/fs/cgroup').map((path) => [path, path.split(`${daemon.cgroupParent}/`)[1]] as const)
+    .filter(([path, inside]) => inside !== undefined || names(path, ids)).map(([path]) => `cgroup ${path}`);
+}
+
+function processes(daemon: Daemon, ids: readonly string[]): string[] {
+  const sockets = unixSockets(daemon);
+  const ownNamespace = linkOf('/proc/self/ns/mnt');
+  return namesIn('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
+    const name = textOf(`/proc/${pid}/comm`).trim();
+    if (name === '' || /^State:\tZ/m.test(textOf(`/proc/${pid}/status`))) return [];
+    if (ourProcesses.has(name)) return speaksOf(pid, daemon, sockets) ? [`process ${name}`] : [];
+    const inside = linkOf(`/proc/${pid}/ns/mnt`) !== ownNamespace && textOf(`/proc/${pid}/mountinfo`).includes(daemon.directory);
+    const cgroup = textOf(`/proc/${pid}/cgroup`);
+    return inside || cgroup.includes(`${daemon.cgroupParent}/`) || names(cgroup, ids) ? [`process ${pid} ${name}`] : [];
+  });
+}
+
+/** Whether a process has the daemon's directory in its command line, environment, open files, sockets or cgroup. */
+function speaksOf(pid: string, daemon: Daemon, sockets: ReadonlySet<string>): boolean {
+  const opened = namesIn(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+  const texts = ['cmdline', 'environ', 'cgroup'].map((name) => textOf(`/proc/${pid}/${name}`));
+  return [...opened, ...texts].some((text) => text.includes(daemon.directory) || text.includes(daemon.cgroupParent)) ||
+    opened.some((name) => sockets.has(name));
+}
+
+/** As /proc/PID/fd names them. */
+function unixSockets(daemon: Daemon): Set<string> {
+  const lines = textOf('/proc/net/unix').split('\n').filter((line) => line.includes(daemon.directory));
+  return new Set(lines.map((line) => `socket:[${line.trim().split(/\s+/)[6]}]`));
+}
+
+function addresses(daemon: Daemon): string[] {
+  return namesIn(daemon.network.addressDirectory).filter((name) => /^[0-9a-f]+[.:]/.test(name)).map((name) => `address ${name}`);
+}
+
+function natRules(daemon: Daemon): string[] {
+  return ['iptables-save', 'ip6tables-save'].flatMap((command) => {
+    const rules = spawnSync(command, ['-t', 'nat'], { encoding: 'utf8' }).stdout ?? '';
+    return rules.split('\n').filter((rule) => rule.includes(daemon.network.name)).map((rule) => `nat ${rule}`);
+  });
+}
+
+/** Anything with an id of ours in its name, temporary files below the root, and files or sockets in the state directory. */
+function files(daemon: Daemon, ids: readonly string[]): string[] {
+  const everything = (path: string) => entriesIn(path, true).map((entry) => [join(entry.parentPath, entry.name), entry.isDirectory()] as const);
+  const temporary = /\/(tmp|temp|partial|new|staging|trash|doomed)\/./;
+  const kept = /\.(db|log|lock)(-wal|-shm|-journal)?$/;
+  const inRoot = everything(daemon.root).filter(([path]) => names(path, ids) || temporary.test(path.slice(daemon.root.length)));
+  const inState = everything(daemon.state).filter(([path, isDirectory]) => names(path, ids) || (!isDirectory && !kept.test(path)));
+  return [...inRoot, ...inState].map(([path]) => `file ${path}`);
+}
+
+function textOf(path: string): string {
+  try { return readFileSync(path, 'utf8'); } catch { return ''; }
+}
+
+function linkOf(path: string): string {
+  try { return readlinkSync(path); } catch { return ''; }
+}
+
+function namesIn(path: string): string[] {
+  return entriesIn(path).map((entry) => entry.name);
+}
+
+function directoriesIn(path: string): string[] {
+  return entriesIn(path).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+function entriesIn(path: string, recursive = false): Dirent[] {
+  try { return readdirSync(path, { withFileTypes: true, recursive }); } catch { return []; }
+}

@@ -1,0 +1,41 @@
+/** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
+export type Replies = {
+  Version: { runtime_name: string; runtime_version: string; runtime_api_version: string };
+  Status: { status: { conditions: { type: string; status: boolean; reason: string; message: string }[] } };
+  RunPodSandbox: { pod_sandbox_id: string };
+  StopPodSandbox: object;
+  RemovePodSandbox: object;
+  PodSandboxStatus: { status: PodStatus };
+  ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata }[] };
+  CreateContainer: { container_id: string };
+  StartContainer: object;
+  StopContainer: object;
+  RemoveContainer: object;
+  ContainerStatus: { status: ContainerStatus };
+  ListContainers: { containers: { id: string; pod_sandbox_id: string; state: ContainerState; image_id: string; image_ref: string }[] };
+  ReopenContainerLog: object;
+  UpdateContainerResources: object;
+  ExecSync: { stdout: Buffer; stderr: Buffer; exit_code: number };
+  ContainerStats: { stats: ContainerStats };
+  ListContainerStats: { stats: ContainerStats[] };
+  PullImage: { image_ref: string };
+  ImageStatus: { image: Image | null };
+  ListImages: { images: Image[] };
+  RemoveImage: object;
+  ImageFsInfo: { image_filesystems: { used_bytes: { value: string }; fs_id: { mountpoint: string } }[] };
+};
+
+export type PodState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
+export type PodMetadata = { name: string; uid: string; namespace: string; attempt: number };
+export type PodStatus = { id: string; state: PodState; metadata: PodMetadata; created_at: string; network: { ip: string } | null };
+export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
+export type ContainerStatus = {
+  id: string; state: ContainerState; created_at: string; started_at: string; finished_at: string;
+  exit_code: number; reason: string; message: string; image_ref: string; image_id: string; log_path: string;
+};
+export type ContainerStats = {
+  attributes: { id: string };
+  cpu: { usage_core_nano_seconds: { value: string } | null } | null;
+  memory: { working_set_bytes: { value: string } | null } | null;
+};
+export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string };
