@@ -1,3 +1,79 @@
-//! Placeholder until its first file lands.
+//! `berth-native engine`: the stateless hands of berthd. One thread reads calls from descriptor 3, lanes of threads
+//! do them, replies leave in turn. Its end takes nothing along: shims, mounts and namespaces stay.
+
+mod call;
+mod cgroup;
+mod cgroup_remove;
+mod commit;
+mod dirs;
+mod dispatch;
+mod errors;
+mod fetch;
+mod inherited;
+mod lanes;
+mod launch;
+mod messages;
+mod mount;
+mod outbox;
+mod overlay;
+mod readout;
+mod release;
+mod rootfs;
+mod run;
+mod sample;
+mod spawn;
+mod state;
+mod tree;
+mod usage;
+mod walk;
+
+use crate::frame;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-pub fn main() -> ExitCode { ExitCode::FAILURE }
+use std::sync::Arc;
+
+/// What all calls share.
+pub struct Engine {
+    pub outbox: outbox::Outbox,
+    pub calls: call::Calls,
+    pub lanes: lanes::Lanes,
+    /// The file this process was started from; shims are started from it too.
+    pub exe: std::path::PathBuf,
+}
+
+/// Serves berthd on descriptor 3 until it closes.
+pub fn main() -> ExitCode {
+    inherited::settle();
+    let served = inherited::connection().and_then(|stream| {
+        let outbox = outbox::Outbox::new(stream.try_clone()?);
+        let exe = std::fs::read_link("/proc/self/exe")?;
+        let engine = Engine { outbox, calls: call::Calls::default(), lanes: lanes::Lanes::new(), exe };
+        serve(&Arc::new(engine), stream)
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("berth-engine: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads calls to the end of the stream. What runs then is killed: whoever asked for it is gone.
+fn serve(engine: &Arc<Engine>, mut stream: UnixStream) -> std::io::Result<()> {
+    let mut pending = Vec::new();
+    let mut chunk = vec![0; 16 << 10];
+    loop {
+        let count = stream.read(&mut chunk)?;
+        if count == 0 {
+            engine.calls.cancel_all();
+            return Ok(());
+        }
+        pending.extend_from_slice(&chunk[..count]);
+        while let Some(body) = frame::take(&mut pending).map_err(|error| std::io::Error::other(error.message))? {
+            dispatch::dispatch(engine, body);
+        }
+        pending.shrink_to(chunk.len());
+    }
+}

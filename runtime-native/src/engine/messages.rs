@@ -1,0 +1,252 @@
+//! Every message between berthd and the engine, as declared in `api/engine.ts`. Unknown fields are ignored,
+//! 64-bit counters are decimal strings.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Directories of one cgroup by controller on version 1; the one key `unified` on version 2.
+pub type CgroupDirs = BTreeMap<String, String>;
+
+/// What every call begins with.
+#[derive(Debug, Deserialize)]
+pub struct Ask {
+    pub id: u64,
+    pub call: String,
+}
+
+/// The answer of calls that have nothing to say but that they are done.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Done {}
+
+#[derive(Debug, Deserialize)]
+pub struct HelloAsk {
+    pub protocol: u32,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HelloReply {
+    pub protocol: u32,
+    pub version: String,
+    pub pid: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CancelAsk {
+    pub of: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StateAsk {
+    pub dir: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PrepareStateReply {
+    pub mounted: bool,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReleaseStateReply {
+    pub released: bool,
+}
+
+/// What a shim is told at its start; passed on to it as it is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShimPod {
+    pub id: String,
+    pub socket: String,
+    pub directory: String,
+    pub network: String,
+    pub netns_path: String,
+    pub ipc: String,
+    pub uts: String,
+    pub pid: String,
+    pub hostname: String,
+    pub sysctls: BTreeMap<String, String>,
+    pub shm: Option<Shm>,
+    pub cgroup: CgroupDirs,
+    pub oom_score_adj: i32,
+}
+/// The tmpfs of a pod's /dev/shm.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shm {
+    pub path: String,
+    pub size_bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SpawnShimAsk {
+    pub pod: ShimPod,
+}
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpawnShimReply {
+    pub pid: i32,
+    pub pause_pid: i32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleasePodAsk {
+    pub shm: String,
+    pub netns_path: String,
+    pub cgroup: CgroupDirs,
+    pub directory: String,
+    pub socket: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct UnpinNetnsAsk {
+    pub path: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunAsk {
+    pub path: String,
+    pub args: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub stdin: String,
+    pub timeout_ms: u64,
+}
+/// The part of a run that chooses where it queues.
+#[derive(Debug, Deserialize)]
+pub struct RunLane {
+    pub lane: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunReply {
+    pub exit_code: i32,
+    pub signal: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MountRootfsAsk {
+    pub target: String,
+    pub lower: Vec<String>,
+    pub upper: String,
+    pub work: String,
+    pub read: Vec<String>,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MountRootfsReply {
+    pub files: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct RemoveTreesAsk {
+    pub unmount: Vec<String>,
+    pub remove: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveCgroupAsk {
+    pub dirs: CgroupDirs,
+    pub timeout_ms: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SampleAsk {
+    pub groups: Vec<GroupAsk>,
+    pub networks: Vec<NetworkAsk>,
+}
+#[derive(Debug, Deserialize)]
+pub struct GroupAsk {
+    pub id: String,
+    pub dirs: CgroupDirs,
+}
+#[derive(Debug, Deserialize)]
+pub struct NetworkAsk {
+    pub id: String,
+    pub pid: u32,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SampleReply {
+    pub groups: Vec<CgroupSample>,
+    pub networks: Vec<NetworkSample>,
+}
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct CgroupSample {
+    pub id: String,
+    pub at_ns: String,
+    pub cpu_usage_ns: String,
+    pub memory_usage_bytes: String,
+    pub working_set_bytes: String,
+    pub rss_bytes: String,
+    pub page_faults: String,
+    pub major_page_faults: String,
+    pub swap_usage_bytes: String,
+    pub memory_limit_bytes: String,
+    pub swap_limit_bytes: String,
+    pub pids: String,
+    pub oom_kills: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NetworkSample {
+    pub id: String,
+    pub interfaces: Vec<InterfaceSample>,
+}
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct InterfaceSample {
+    pub name: String,
+    pub rx_bytes: String,
+    pub rx_errors: String,
+    pub tx_bytes: String,
+    pub tx_errors: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DiskUsageAsk {
+    pub paths: Vec<String>,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DiskUsageReply {
+    pub usage: Vec<TreeUsage>,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TreeUsage {
+    pub bytes: String,
+    pub inodes: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StatfsAsk {
+    pub path: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatfsReply {
+    pub total_bytes: String,
+    pub free_bytes: String,
+    pub total_inodes: String,
+    pub free_inodes: String,
+    pub r#type: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CommitLayersAsk {
+    pub moves: Vec<LayerMove>,
+}
+#[derive(Debug, Deserialize)]
+pub struct LayerMove {
+    pub from: String,
+    pub to: String,
+}
+
+/// Compressed bytes of the layer that call `of` has fetched so far.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProgressEvent {
+    pub of: u64,
+    pub bytes: String,
+}
+/// A line for berthd's log; `level` is `error`, `warn`, `info` or `debug`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LogEvent {
+    pub level: String,
+    pub message: String,
+}

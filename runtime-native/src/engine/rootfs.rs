@@ -1,0 +1,112 @@
+//! mountRootfs: a container's writable layer over its image's layers, and files looked up inside.
+
+use super::call::Call;
+use super::errors::failed;
+use super::messages::{MountRootfsAsk, MountRootfsReply};
+use super::overlay::{Overlay, mount_overlay};
+use super::{dirs, mount};
+use crate::frame::FrameError;
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmod, chown, fstat, openat, openat2, stat};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// Makes upper, work and target, mounts, and reads the files asked for. On error nothing is left mounted or made.
+pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsReply, FrameError> {
+    let mut made = Vec::new();
+    let mut mounted = false;
+    let done = make_dirs(ask, &mut made).and_then(|()| {
+        call.check()?;
+        let overlay = Overlay { lower: &ask.lower, upper: &ask.upper, work: &ask.work, target: &ask.target };
+        mount_overlay(&overlay)?;
+        mounted = true;
+        read_files(ask)
+    });
+    if done.is_err() {
+        if mounted && let Err(error) = mount::unmount(&ask.target) {
+            call.engine.outbox.log("warn", error.message);
+        }
+        dirs::unmake(&made);
+    }
+    done.map(|files| MountRootfsReply { files })
+}
+
+fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameError> {
+    let Some(top) = ask.lower.first() else {
+        return Err(FrameError::new("invalid", format!("no layers to mount on {}", ask.target)));
+    };
+    let already = mount::is_mount_point(&ask.target);
+    if already.is_ok_and(|mounted| mounted) {
+        return Err(FrameError::new("exists", format!("{} is mounted already", ask.target)));
+    }
+    for dir in [&ask.upper, &ask.work, &ask.target] {
+        dirs::make(Path::new(dir), 0o700, made).map_err(|error| failed(format!("make {dir}"), error))?;
+    }
+    same_root(top, &ask.upper).map_err(|error| failed(format!("give {} the owner and mode of {top}", ask.upper), error))
+}
+
+/// The upper directory's owner and mode are those of the container's `/`.
+fn same_root(layer: &str, upper: &str) -> Result<(), Errno> {
+    let root = stat(layer)?;
+    chown(upper, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
+    chmod(upper, Mode::from_raw_mode(root.st_mode))
+}
+
+fn read_files(ask: &MountRootfsAsk) -> Result<BTreeMap<String, String>, FrameError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat(CWD, ask.target.as_str(), flags, Mode::empty());
+    let root = root.map_err(|error| failed(format!("open {}", ask.target), error))?;
+    let mut files = BTreeMap::new();
+    for path in &ask.read {
+        let content = read_inside(&root, path).map_err(|error| failed(format!("read {path} in {}", ask.target), error))?;
+        content.and_then(|content| files.insert(path.clone(), content));
+    }
+    Ok(files)
+}
+
+/// The regular file that `path` leads to for a process whose root is `root`; `None` when there is none, or one too big.
+/// An image may put anything there, so nothing but a regular file is ever opened for reading.
+fn read_inside(root: &OwnedFd, path: &str) -> std::io::Result<Option<String>> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let found = match openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+        Ok(found) => found,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let status = fstat(&found)?;
+    if !FileType::from_raw_mode(status.st_mode).is_file() || status.st_size as u64 > FILE_MAX_BYTES {
+        return Ok(None);
+    }
+    let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let file = openat(CWD, again, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    let mut bytes = Vec::new();
+    File::from(file).take(FILE_MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_an_image_lead_nowhere_but_into_it_and_only_regular_files_are_read() {
+        let base = std::env::temp_dir().join(format!("berth-rootfs-{}", std::process::id()));
+        std::fs::create_dir_all(base.join("etc")).unwrap();
+        std::fs::write(base.join("etc/real"), "inside").unwrap();
+        std::os::unix::fs::symlink("/../../../etc/real", base.join("etc/passwd")).unwrap();
+        std::os::unix::fs::symlink("loop", base.join("loop")).unwrap();
+        rustix::fs::mknodat(CWD, base.join("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        std::fs::write(base.join("big"), vec![b'x'; FILE_MAX_BYTES as usize + 1]).unwrap();
+        let root = openat(CWD, &base, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        assert_eq!(read_inside(&root, "/etc/passwd").unwrap().as_deref(), Some("inside"));
+        for nothing in ["/none", "/etc/real/x", "/loop", "/fifo", "/etc", "/big"] {
+            assert_eq!(read_inside(&root, nothing).unwrap(), None, "{nothing}");
+        }
+        std::fs::remove_dir_all(&base).unwrap();
+    }
+}

@@ -1,0 +1,46 @@
+//! The state directory: a private tmpfs, so that all it holds ends with the boot.
+
+use super::call::Call;
+use super::errors::failed;
+use super::messages::{PrepareStateReply, ReleaseStateReply, StateAsk};
+use super::mount;
+use crate::frame::FrameError;
+use rustix::fs::{Mode, chmod, statfs};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use std::path::Path;
+
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// Makes `dir` (0700) a private tmpfs mount of its own unless it is one.
+pub fn prepare_state(ask: &StateAsk, _call: &Call) -> Result<PrepareStateReply, FrameError> {
+    let dir = ask.dir.as_str();
+    super::dirs::make(Path::new(dir), 0o700, &mut Vec::new()).map_err(|error| failed(format!("make {dir}"), error))?;
+    let mounted = !is_tmpfs_mount(dir).map_err(|error| failed(format!("look at {dir}"), error))?;
+    if mounted {
+        mount::tmpfs(dir, MountFlags::NOSUID | MountFlags::NODEV, "mode=0700")?;
+    } else {
+        chmod(dir, Mode::from_raw_mode(0o700)).map_err(|error| failed(format!("chmod {dir}"), error))?;
+    }
+    mount_change(dir, MountPropagationFlags::PRIVATE).map_err(|error| failed(format!("make {dir} private"), error))?;
+    Ok(PrepareStateReply { mounted })
+}
+
+/// Unmounts a state directory that nothing uses; a busy one, or one that is not mounted, is left.
+pub fn release_state(ask: &StateAsk, _call: &Call) -> Result<ReleaseStateReply, FrameError> {
+    let dir = ask.dir.as_str();
+    let released = match is_tmpfs_mount(dir) {
+        Ok(true) => match unmount(dir, UnmountFlags::NOFOLLOW) {
+            Ok(()) => true,
+            Err(Errno::BUSY) => false,
+            Err(error) => return Err(failed(format!("unmount {dir}"), error)),
+        },
+        Ok(false) | Err(Errno::NOENT) => false,
+        Err(error) => return Err(failed(format!("look at {dir}"), error)),
+    };
+    Ok(ReleaseStateReply { released })
+}
+
+fn is_tmpfs_mount(dir: &str) -> Result<bool, Errno> {
+    Ok(mount::is_mount_point(dir)? && statfs(dir)?.f_type as u64 == TMPFS_MAGIC)
+}

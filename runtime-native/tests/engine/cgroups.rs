@@ -1,0 +1,66 @@
+use crate::client::{Engine, cgroup};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Child, Command};
+
+/// A shell with a child in the cgroup, made in every hierarchy.
+fn populate(dirs: &Value) -> Child {
+    let dirs: Vec<&str> = dirs.as_object().unwrap().values().map(|dir| dir.as_str().unwrap()).collect();
+    for dir in &dirs {
+        std::fs::create_dir_all(dir).unwrap();
+        for file in ["cpuset.cpus", "cpuset.mems"].into_iter().filter(|_| dir.contains("/cpuset/")) {
+            let parent = Path::new(dir).parent().unwrap();
+            let all = std::fs::read_to_string(Path::new("/sys/fs/cgroup/cpuset").join(file)).unwrap();
+            std::fs::write(parent.join(file), &all).unwrap();
+            std::fs::write(Path::new(dir).join(file), &all).unwrap();
+        }
+    }
+    let enter: String = dirs.iter().map(|dir| format!("echo 0 > {dir}/cgroup.procs; ")).collect();
+    let child = Command::new("/bin/sh").args(["-c", &format!("{enter} sleep 60 & sleep 60 & wait")]).spawn().unwrap();
+    let first = Path::new(dirs[0]).join("cgroup.procs");
+    let is_full = || std::fs::read_to_string(&first).unwrap().lines().count() >= 3;
+    assert!((0..500).any(|_| is_full() || { std::thread::sleep(std::time::Duration::from_millis(10)); false }));
+    child
+}
+
+fn remove_parents(dirs: &Value) {
+    for dir in dirs.as_object().unwrap().values() {
+        let _ = std::fs::remove_dir(Path::new(dir.as_str().unwrap()).parent().unwrap());
+    }
+}
+
+#[test]
+fn a_living_cgroup_is_sampled_then_killed_and_removed_with_its_children() {
+    let dirs = cgroup("living");
+    let mut child = populate(&dirs);
+    let below = Path::new(dirs.as_object().unwrap().values().next().unwrap().as_str().unwrap()).join("below/deeper");
+    std::fs::create_dir_all(&below).unwrap();
+    let mut engine = Engine::start();
+    let gone = json!({ "memory": "/sys/fs/cgroup/memory/no-such", "cpuacct": "/sys/fs/cgroup/cpuacct/no-such" });
+    let groups = json!([{ "id": "a", "dirs": dirs }, { "id": "gone", "dirs": gone }]);
+    let networks = json!([{ "id": "n", "pid": std::process::id() }, { "id": "gone", "pid": 4_000_000 }]);
+    let reply = engine.call("sample", json!({ "groups": groups, "networks": networks })).unwrap();
+    let sampled = reply["groups"].as_array().unwrap();
+    assert_eq!(sampled.len(), 1);
+    let number = |key: &str| sampled[0][key].as_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!(number("pids"), 3);
+    assert!(number("cpuUsageNs") > 0 && number("memoryUsageBytes") > 0 && number("workingSetBytes") > 0);
+    assert_eq!((number("memoryLimitBytes"), number("oomKills")), (0, 0));
+    assert_eq!(reply["networks"].as_array().unwrap().len(), 1);
+
+    let ask = json!({ "dirs": dirs, "timeoutMs": 5000 });
+    engine.call("removeCgroup", ask.clone()).unwrap();
+    engine.call("removeCgroup", ask).unwrap();
+    assert!(dirs.as_object().unwrap().values().all(|dir| !Path::new(dir.as_str().unwrap()).exists()));
+    assert!(!child.wait().unwrap().success());
+    remove_parents(&dirs);
+}
+
+#[test]
+fn the_root_of_a_hierarchy_and_what_is_no_cgroup_are_never_touched() {
+    let mut engine = Engine::start();
+    for dir in ["/sys/fs/cgroup", "/sys/fs/cgroup/memory", "/tmp", "/", "", "relative"] {
+        let ask = json!({ "dirs": { "memory": dir }, "timeoutMs": 100 });
+        assert_eq!(engine.call("removeCgroup", ask).unwrap_err().0, "invalid", "{dir}");
+    }
+}

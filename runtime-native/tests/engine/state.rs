@@ -1,0 +1,38 @@
+use crate::client::{Engine, Scratch, is_mounted};
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn the_state_directory_becomes_a_private_tmpfs_once_and_is_released_when_nothing_uses_it() {
+    let scratch = Scratch::new("state");
+    let dir = scratch.at("run/berth");
+    let mut engine = Engine::start();
+    assert_eq!(engine.call("prepareState", json!({ "dir": dir })).unwrap()["mounted"], true);
+    assert_eq!(engine.call("prepareState", json!({ "dir": dir })).unwrap()["mounted"], false);
+    assert_eq!(std::fs::metadata(&dir).unwrap().permissions().mode() & 0o7777, 0o700);
+    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let line = mountinfo.lines().find(|line| line.contains(&format!(" {dir} "))).unwrap();
+    assert!(line.contains("tmpfs") && !line.contains("shared:"), "{line}");
+
+    let held = std::fs::File::create(format!("{dir}/file")).unwrap();
+    assert_eq!(engine.call("releaseState", json!({ "dir": dir })).unwrap()["released"], false);
+    drop(held);
+    assert_eq!(engine.call("releaseState", json!({ "dir": dir })).unwrap()["released"], true);
+    assert_eq!(engine.call("releaseState", json!({ "dir": dir })).unwrap()["released"], false);
+    assert!(!is_mounted(&dir));
+}
+
+#[test]
+fn a_directory_that_is_no_mount_of_its_own_is_never_unmounted() {
+    let mut engine = Engine::start();
+    assert_eq!(engine.call("releaseState", json!({ "dir": "/tmp" })).unwrap()["released"], false);
+    assert_eq!(engine.call("releaseState", json!({ "dir": "/no/such" })).unwrap()["released"], false);
+}
+
+#[test]
+fn figures_of_a_file_system_are_given() {
+    let reply = Engine::start().call("statfs", json!({ "path": "/dev/shm" })).unwrap();
+    assert_eq!(reply["type"], "tmpfs");
+    assert!(reply["totalBytes"].as_str().unwrap().parse::<u64>().unwrap() > 0);
+    assert_eq!(Engine::start().call("statfs", json!({ "path": "/no/such" })).unwrap_err().0, "not-found");
+}
