@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import {
+  type AuthConfig as CriAuthConfig,
+  type Image as CriImage,
+  type Draft,
+  encode,
+  encodedList,
+  type FilesystemUsage,
+  type ImageSpec,
+} from '../api/cri.ts';
+import { RuntimeError } from '../api/errors.ts';
+import type { AuthConfig, Image, Images } from '../image/record.ts';
+import type { ImageHandlers } from './server.ts';
+
+/** The rpcs on images. */
+export function imageHandlers(images: Images): ImageHandlers {
+  return {
+    ListImages: async ({ filter }) => {
+      const reference = filter?.image?.image;
+      return encodedList((reference ? found(images, reference) : images.list()).map(listItem));
+    },
+    ImageStatus: async ({ image: spec, verbose }) => {
+      const image = images.find(named('ImageStatus', spec));
+      if (image === undefined) return {};
+      return { image: apiImage(image), info: verbose ? { info: verboseInfo(image) } : {} };
+    },
+    PullImage: async ({ image: spec, auth }, { signal }) => {
+      const reference = named('PullImage', spec);
+      const { id } = await images.pull({ reference, signal, ...(auth && { auth: pullAuth(auth) }) });
+      return { image_ref: id };
+    },
+    RemoveImage: async ({ image: spec }) => {
+      await images.remove(named('RemoveImage', spec));
+      return {};
+    },
+    ImageFsInfo: async () => {
+      const usage = filesystemUsage(images);
+      return { image_filesystems: [usage], container_filesystems: [usage] };
+    },
+  };
+}
+
+function found(images: Images, reference: string): Image[] {
+  const image = images.find(reference);
+  return image === undefined ? [] : [image];
+}
+
+function named(rpc: string, spec: ImageSpec | null): string {
+  if (!spec?.image) throw new RuntimeError('invalid', `${rpc} without an image: name it by tag, digest or id`);
+  return spec.image;
+}
+
+function pullAuth({ server_address, identity_token, registry_token, ...basic }: CriAuthConfig): AuthConfig {
+  return { ...basic, serverAddress: server_address, identityToken: identity_token, registryToken: registry_token };
+}
+
+const items = new WeakMap<Image, Buffer>();
+
+/** The image's entry of a list, encoded once for each record: a record never changes. */
+function listItem(image: Image): Buffer {
+  const ready = items.get(image);
+  if (ready !== undefined) return ready;
+  const item = encode('Image', apiImage(image));
+  items.set(image, item);
+  return item;
+}
+
+function apiImage(image: Image): Draft<CriImage> {
+  return {
+    id: image.id,
+    repo_tags: image.tags,
+    repo_digests: image.digests,
+    size: String(image.sizeBytes),
+    ...apiUser(image.config.user),
+    spec: { annotations: image.annotations },
+    pinned: image.pinned,
+  };
+}
+
+/** `USER` of the image without its group: a number is told as uid, a name as username, none as neither. */
+function apiUser(user: string): { uid?: { value: string }; username?: string } {
+  const [name = ''] = user.split(':');
+  return /^\d{1,10}$/.test(name) ? { uid: { value: String(Number(name)) } } : { username: name };
+}
+
+/** What `crictl inspecti` shows, under the keys that it has on CRI-O (`imageSpec`, `labels`) and containerd (`chainID`). */
+function verboseInfo(image: Image): string {
+  const imageSpec = JSON.parse(image.rawConfig) as unknown;
+  return JSON.stringify({ labels: image.config.labels, chainID: chainId(image.layers), imageSpec });
+}
+
+/** OCI image-spec, config.md, Layer ChainID; empty for an image without layers. */
+function chainId(diffIds: readonly string[]): string {
+  return diffIds.reduce((chain, diffId) => (chain === '' ? diffId : `sha256:${sha256(`${chain} ${diffId}`)}`), '');
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function filesystemUsage(images: Images): Draft<FilesystemUsage> {
+  const { path, usedBytes, inodes } = images.usage();
+  return {
+    timestamp: String(BigInt(Date.now()) * 1_000_000n),
+    fs_id: { mountpoint: path },
+    used_bytes: { value: String(usedBytes) },
+    inodes_used: { value: String(inodes) },
+  };
+}
