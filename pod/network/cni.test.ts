@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { EngineCalls, RunAsk, RunReply } from '../../api/engine.ts';
 import type { Engine } from '../../host/engine.ts';
-import { openNetwork, type Network, type PodToAttach } from './cni.ts';
+import { openNetwork, type Network, type NetworkPod } from './cni.ts';
 
 const PLUGIN_DIRS = ['/usr/lib/cni', '/opt/cni/bin'];
 
@@ -52,7 +52,7 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
     try { execFileSync('ip', ['link', 'del', names.bridge], { stdio: 'ignore' }); } catch { /* never made */ }
     rmSync(dir, { recursive: true });
   });
-  const pod: PodToAttach = {
+  const pod: NetworkPod = {
     id: randomBytes(32).toString('hex'), name: 'web', namespace: 'default', uid: 'u1', netnsPath: `/run/netns/${netns}`,
     portMappings: [], annotations: {}, dns: null,
   };

@@ -29,7 +29,7 @@ export type Attachment = {
 export type PodIdentity = { id: string; name: string; namespace: string; uid: string; netnsPath: string };
 
 /** A pod to attach. `bandwidth` left out: as its annotations say. */
-export type PodToAttach = PodIdentity & {
+export type NetworkPod = PodIdentity & {
   portMappings: PortMapping[];
   annotations: Record<string, string>;
   dns: { servers: string[]; searches: string[]; options: string[] } | null;
@@ -44,7 +44,7 @@ export type Network = {
   /** Ready when there is a valid configuration, all its plugins are installed and none says otherwise to STATUS. */
   status(): Promise<NetworkStatus>;
   /** ADD. On error, or when `signal` aborts, nothing of the attachment is left (DEL was run). */
-  attach(pod: PodToAttach, signal: AbortSignal): Promise<Attachment>;
+  attach(pod: NetworkPod, signal: AbortSignal): Promise<Attachment>;
   /**
    * DEL; may be repeated, and is right also for a pod whose ADD never finished (`attachment` null): what was noted at its
    * start, or else the network of now, is released. Throws when a plugin refuses; then try again later.

@@ -1,0 +1,29 @@
+import type { SpecInput } from './input.ts';
+
+/**
+ * Annotations of the OCI configuration by which agents on the node and sandboxed runtimes know a container: containerd's
+ * names and CRI-O's. The pod's own annotations are not among them, for OCI runtimes obey some (`run.oci.*`, Kata's),
+ * which the author of a pod must not decide.
+ */
+export function annotations({ sandbox, container }: SpecInput): Record<string, string> {
+  const { name = '', namespace = '', uid = '' } = sandbox.config.metadata ?? {};
+  const containerName = container.config.metadata?.name ?? '';
+  const imageName = container.config.image?.user_specified_image || container.config.image?.image || '';
+  return {
+    'io.kubernetes.cri.container-type': 'container',
+    'io.kubernetes.cri.sandbox-id': sandbox.id,
+    'io.kubernetes.cri.sandbox-name': name,
+    'io.kubernetes.cri.sandbox-namespace': namespace,
+    'io.kubernetes.cri.sandbox-uid': uid,
+    'io.kubernetes.cri.container-name': containerName,
+    'io.kubernetes.cri.image-name': imageName,
+    'io.kubernetes.cri-o.ContainerType': 'container',
+    'io.kubernetes.cri-o.SandboxID': sandbox.id,
+    'io.kubernetes.cri-o.ContainerName': containerName,
+    'io.kubernetes.cri-o.ImageName': imageName,
+    'io.kubernetes.pod.name': name,
+    'io.kubernetes.pod.namespace': namespace,
+    'io.kubernetes.pod.uid': uid,
+    'io.kubernetes.container.name': containerName,
+  };
+}

@@ -1,0 +1,132 @@
+import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
+import { arch, hostname, release } from 'node:os';
+import { join } from 'node:path';
+import type { ContainerConfig, Device } from '../../api/cri.ts';
+import { RuntimeError } from '../../api/errors.ts';
+import type { CgroupDriver, Hierarchies } from '../../host/cgroup.ts';
+import { CAPABILITIES } from './capabilities.ts';
+import type { Found, FoundDevice, HostFacts } from './input.ts';
+import type { OciRlimit } from './oci.ts';
+import { clampRlimits, hardLimits } from './rlimits.ts';
+import { seccompWish } from './seccomp.ts';
+
+/** What is configured or found elsewhere and belongs to the host's facts. */
+export type HostOptions = {
+  cgroup: { driver: CgroupDriver; host: Hierarchies };
+  /** Limits for every container as the operator wants them. */
+  defaultUlimits: OciRlimit[];
+  /** Whether the OCI runtime knows the mount option `rro` (runtime-spec 1.1). */
+  recursiveReadOnly: boolean;
+};
+
+/** Looks at this machine and at what this daemon may do; once, at start. */
+export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: HostOptions): Promise<HostFacts> {
+  const [status, limits, score, enabled, profiles] = await Promise.all([
+    text('/proc/self/status'), text('/proc/self/limits'), text('/proc/self/oom_score_adj'),
+    text('/sys/module/apparmor/parameters/enabled'), text('/sys/kernel/security/apparmor/profiles'),
+  ]);
+  const capabilities = ownCapabilities(status);
+  const mayRaise = capabilities.includes('CAP_SYS_RESOURCE');
+  const [major = 0, minor = 0] = release().split('.').map((part) => Number.parseInt(part, 10));
+  return {
+    hostname: hostname(),
+    cgroupVersion: cgroup.host.version,
+    cgroupDriver: cgroup.driver,
+    capabilities,
+    oomScoreAdjMin: mayRaise ? -1000 : Number(score),
+    swapAccounting: await accountsSwap(cgroup.host),
+    hugepageSizes: cgroup.host.version === 2 || cgroup.host.mounts['hugetlb'] !== undefined ? await hugepageSizes() : [],
+    arch: arch(),
+    kernel: { major, minor },
+    seccompSupported: /^Seccomp:/m.test(status),
+    apparmorProfiles: enabled.startsWith('Y') ? profiles.split('\n').map((line) => line.replace(/ \(\w+\)$/, '')).filter(Boolean) : null,
+    selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
+    recursiveReadOnly: recursiveReadOnly && (major > 5 || (major === 5 && minor >= 12)),
+    defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),
+  };
+}
+
+/**
+ * Looks up what one container asks for on the host: its devices (every device when privileged), the text of its Localhost
+ * seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for what is not there.
+ */
+export async function gather(config: ContainerConfig): Promise<Found> {
+  const security = config.linux?.security_context ?? null;
+  const wish = security?.privileged ? null : seccompWish(security);
+  const propagates = config.mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
+  const all = security?.privileged ? await nodesBelow('/dev', '/dev', 'rwm') : [];
+  const asked = await Promise.all(config.devices.map(askedDevice));
+  return {
+    devices: [...new Map([...all, ...asked.flat()].map((device) => [device.path, device])).values()],
+    seccompProfile: wish?.profile_type === 'Localhost' ? await profileText(wish.localhost_ref) : null,
+    mountinfo: propagates ? await text('/proc/self/mountinfo') : '',
+  };
+}
+
+/** Effective and bounding at once: what the daemon can both use and hand on. */
+function ownCapabilities(status: string): string[] {
+  const mask = (field: string): bigint => BigInt(`0x${new RegExp(`^${field}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
+  const held = mask('CapEff') & mask('CapBnd');
+  return CAPABILITIES.filter((_, number) => (held >> BigInt(number)) & 1n);
+}
+
+async function accountsSwap(host: Hierarchies): Promise<boolean> {
+  if (host.version === 1) return exists(join(host.mounts['memory'] ?? '/', 'memory.memsw.limit_in_bytes'));
+  return text('/proc/swaps').then((swaps) => swaps !== '');
+}
+
+async function hugepageSizes(): Promise<string[]> {
+  const names = await readdir('/sys/kernel/mm/hugepages').catch(() => []);
+  return names.map((name) => sizeName(Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0))).filter(Boolean);
+}
+
+function sizeName(kib: number): string {
+  if (kib >= 2 ** 20) return `${kib / 2 ** 20}GB`;
+  if (kib >= 2 ** 10) return `${kib / 2 ** 10}MB`;
+  return kib > 0 ? `${kib}KB` : '';
+}
+
+async function profileText(path: string): Promise<string> {
+  if (!path.startsWith('/')) throw new RuntimeError('invalid', `seccomp profile ${path} is not an absolute path`);
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new RuntimeError('invalid', `seccomp profile ${path} cannot be read: ${String(error)}`, error);
+  });
+}
+
+async function askedDevice(device: Device): Promise<FoundDevice[]> {
+  const permissions = device.permissions || 'rwm';
+  if (!/^[rwm]+$/.test(permissions)) {
+    throw new RuntimeError('invalid', `device ${device.host_path}: permissions ${permissions} are not a subset of rwm`);
+  }
+  const found = await nodesBelow(device.host_path, device.container_path || device.host_path, permissions);
+  if (found.length === 0) throw new RuntimeError('invalid', `device ${device.host_path}: there is no device`);
+  return found;
+}
+
+/** Left to the OCI runtime, which gives every container its own of these. */
+const PER_CONTAINER = new Set(['/dev/console', '/dev/fd', '/dev/mqueue', '/dev/ptmx', '/dev/pts', '/dev/shm']);
+
+async function nodesBelow(path: string, as: string, permissions: string): Promise<FoundDevice[]> {
+  const node = await stat(path).catch(() => null);
+  if (node === null) return [];
+  if (node.isDirectory()) {
+    const names = (await readdir(path)).filter((name) => !PER_CONTAINER.has(join(path, name)));
+    return (await Promise.all(names.map(async (name) => nodesBelow(join(path, name), join(as, name), permissions)))).flat();
+  }
+  if (!node.isCharacterDevice() && !node.isBlockDevice()) return [];
+  const { major, minor } = deviceNumber(node.rdev);
+  return [{ path: as, type: node.isBlockDevice() ? 'b' : 'c', major, minor, fileMode: node.mode & 0o7777, uid: node.uid, gid: node.gid, access: permissions }];
+}
+
+/** As glibc's gnu_dev_major and gnu_dev_minor take it apart (makedev(3)). */
+function deviceNumber(rdev: number): { major: number; minor: number } {
+  const number = BigInt(rdev);
+  return {
+    major: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)),
+    minor: Number((number & 0xffn) | ((number >> 12n) & 0xffffff00n)),
+  };
+}
+
+const text = async (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
+
+const exists = async (path: string): Promise<boolean> => access(path, constants.F_OK).then(() => true, () => false);
