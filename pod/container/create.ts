@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
+import { type ContainerConfig, encode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import type { Image } from '../../image/record.ts';
@@ -70,7 +70,7 @@ async function build(
   try {
     const resolved = await withResolvedMounts(config);
     const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
-    const { spec, user } = specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
+    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
     const { bundle } = containerPaths(context.roots, planned.id);
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
     change(context, planned.id, (container) => ({ ...container, user }));
@@ -123,9 +123,4 @@ function change(context: PodContext, id: string, to: (container: Container) => C
   const container = context.store.containers.get(id);
   if (!container) throw new RuntimeError('not-found', `container ${id} was removed meanwhile`);
   return context.store.containers.put(to(container));
-}
-
-/** The pod configuration that the sandbox was made with. */
-export function sandboxConfig(sandbox: Sandbox): ReturnType<typeof decode<'PodSandboxConfig'>> {
-  return decode('PodSandboxConfig', sandbox.config);
 }

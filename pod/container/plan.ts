@@ -1,5 +1,5 @@
 import { normalize } from 'node:path';
-import type { ContainerConfig, PodSandboxConfig } from '../../api/cri.ts';
+import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDirs } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
@@ -62,13 +62,4 @@ export function runtimeOf(context: PodContext, sandbox: Sandbox): OciRuntime {
 export function containerCgroup(context: PodContext, sandbox: Sandbox, id: string): CgroupDirs {
   const parent = sandbox.cgroupParent === '/' ? '' : sandbox.cgroupParent;
   return cgroupDirs(context.cgroup.host, `${parent}/${containerLeaf(context.cgroup.driver, id)}`);
-}
-
-/** How the pid namespace of a container is chosen: its own wish, bounded by what the sandbox has. */
-export function pidMode(sandboxConfig: PodSandboxConfig, config: ContainerConfig): string {
-  return (
-    config.linux?.security_context?.namespace_options?.pid ??
-    sandboxConfig.linux?.security_context?.namespace_options?.pid ??
-    'POD'
-  );
 }

@@ -1,12 +1,12 @@
 import type { PodSandboxConfig } from '../../api/cri.ts';
 import type { PodContext } from '../context.ts';
-import type { PodToAttach } from '../network/cni.ts';
+import type { NetworkPod } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { portMappings } from './plan.ts';
 
 /** The pod as its network knows it. */
-export function networkPod(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): PodToAttach {
+export function networkPod(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): NetworkPod {
   return {
     id: sandbox.id,
     name: sandbox.name,

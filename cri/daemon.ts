@@ -1,0 +1,92 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { Publish } from '../api/events.ts';
+import type { Log, Meter } from '../api/observe.ts';
+import { hierarchies } from '../host/cgroup.ts';
+import { holdDirectory } from '../host/lock.ts';
+import { keyedQueue } from '../host/queue.ts';
+import { startEngine } from '../host/spawn-engine.ts';
+import { openImages } from '../image/store.ts';
+import { containerExited } from '../pod/container/news.ts';
+import { containerEvent } from '../pod/container/event.ts';
+import type { PodContext } from '../pod/context.ts';
+import { exitWaiters } from '../pod/exits.ts';
+import { openNetwork } from '../pod/network/cni.ts';
+import { joinedOperations } from '../pod/operations.ts';
+import { recover } from '../pod/recover.ts';
+import { findRuntimes } from '../pod/runtimes.ts';
+import { sandboxLost } from '../pod/sandbox/lost.ts';
+import { shimConnections } from '../pod/shim/shims.ts';
+import { hostFacts } from '../pod/spec/host-facts.ts';
+import { openStore } from '../pod/store.ts';
+import { sweepRoot } from '../pod/sweep.ts';
+import { type Config, KNOWN_RUNTIMES } from './config.ts';
+
+/** What the daemon tells others while it works. */
+export type Observers = { log: Log; meter: Meter; publish: Publish };
+
+/** A daemon that is ready for calls. `close` ends everything of its own; pods live on. */
+export type Daemon = { context: PodContext; close(): Promise<void> };
+
+/** Brings up all parts of the daemon and takes up the pods of an earlier start. Undoes nothing on error: the process ends. */
+export async function startDaemon(config: Config, observers: Observers): Promise<Daemon> {
+  const { log, meter } = observers;
+  const engine = await startEngine({ path: config.native, log, meter });
+  const made = await engine.call('prepareState', { dir: config.state });
+  if (made.mounted) log.info('state directory is a new tmpfs', { state: config.state });
+  for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
+  mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
+  const locks = [holdDirectory(config.state), holdDirectory(config.root)];
+  const store = openStore(config.state);
+  const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
+
+  const [images, network, runtimes, host] = await Promise.all([
+    openImages({ root: config.root, engine, registriesConf: config.registriesConf, ...observers, usedBy: (id) => users(store, id) }),
+    openNetwork({
+      configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
+      cacheDir: `${config.root}/network`,
+    }),
+    findRuntimes({
+      configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
+      native: config.native, cgroup: { driver: cgroup.driver, parent: cgroup.defaultParent }, engine, log,
+    }),
+    hostFacts({ cgroup, defaultUlimits: [], recursiveReadOnly: false }),
+  ]);
+  const context: PodContext = {
+    roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },
+    store, engine, images, network, runtimes, cgroup, host, ...observers,
+    shims: shimConnections({
+      exited: (_, event) => containerExited(context, event),
+      oom: (_, id) => outOfMemory(context, id),
+      lost: (id) => void context.turns.run(id, () => sandboxLost(context, id)),
+    }),
+    turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(),
+  };
+  await recover(context);
+  void sweepRoot(context);
+  return { context, close: () => close(context, config.state, locks) };
+}
+
+/** The pod cgroup's parent when the kubelet names none. */
+function defaultParent(config: Config): string {
+  return config.cgroupDriver === 'systemd' ? 'berth.slice' : '/berth';
+}
+
+/** Containers that use the image, for who wants to remove it. */
+function users(store: PodContext['store'], imageId: string): string[] {
+  return [...store.containers.all()].filter((container) => container.imageId === imageId).map((one) => `container ${one.id}`);
+}
+
+function outOfMemory(context: PodContext, id: string): void {
+  const container = context.store.containers.get(id);
+  if (container) context.publish(containerEvent(context, 'container.oom', container));
+}
+
+async function close(context: PodContext, state: string, locks: (() => void)[]): Promise<void> {
+  const idle = [...context.store.sandboxes.all()].length === 0;
+  context.shims.closeAll();
+  await context.images.close();
+  context.store.close();
+  for (const release of locks) release();
+  if (idle) await context.engine.call('releaseState', { dir: state });
+  await context.engine.close();
+}

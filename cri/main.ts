@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { asRuntimeError } from '../api/errors.ts';
+import type { Log } from '../api/observe.ts';
+import { openEvents } from '../observe/events.ts';
+import { serveObservation } from '../observe/http.ts';
+import { openLog } from '../observe/log.ts';
+import { type Metrics, openMetrics } from '../observe/metrics.ts';
+import { publishToNats } from '../observe/nats.ts';
+import { type Config, readCommand } from './config.ts';
+import { containerHandlers } from './container.ts';
+import { startDaemon } from './daemon.ts';
+import { imageHandlers } from './image.ts';
+import { helpText } from './options-pages.ts';
+import { runtimeHandlers } from './runtime.ts';
+import { sandboxHandlers } from './sandbox.ts';
+import { startServer } from './server.ts';
+import { statsHandlers } from './stats.ts';
+
+/** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
+const CLOSE_GRACE_MS = 5_000;
+
+process.title = 'berthd';
+await main();
+
+async function main(): Promise<void> {
+  try {
+    const command = readCommand(process.argv.slice(2));
+    if (command.do === 'help') process.stdout.write(helpText());
+    else if (command.do === 'version') process.stdout.write(`berthd ${version()}\n`);
+    else await run(command.config);
+  } catch (error) {
+    process.stderr.write(`berthd: ${asRuntimeError(error).message}\n`);
+    process.exit(1);
+  }
+}
+
+async function run(config: Config): Promise<void> {
+  const log = openLog({ level: config.logLevel, format: config.logFormat });
+  const metrics = openMetrics({ version: version() });
+  const events = openEvents(log);
+  const nats = config.natsUrl === '' ? null : publishToNats({ url: config.natsUrl, subscribe: events.subscribe, log, meter: metrics });
+  const observation = await observe(config, metrics, log);
+  const daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
+  const { context } = daemon;
+  mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
+  const server = await startServer({
+    listen: config.listen,
+    runtime: {
+      ...runtimeHandlers(context, version(), shown(config, context.runtimes.defaultName)),
+      ...sandboxHandlers(context),
+      ...containerHandlers(context),
+      ...statsHandlers(context),
+    },
+    image: imageHandlers(context.images),
+    log,
+    rpc: metrics.rpc,
+  });
+  log.info('berthd is ready', { listen: config.listen, version: version(), pid: process.pid, readyMs: Math.round(performance.now()) });
+
+  const end = async (signal: string): Promise<void> => {
+    log.info('berthd ends, pods go on', { signal });
+    await server.close(CLOSE_GRACE_MS);
+    await daemon.close();
+    await Promise.all([nats?.close(), observation?.close()]);
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal));
+}
+
+/** /metrics and /healthz; a default port that another daemon has is no reason not to start. */
+async function observe(config: Config, metrics: Metrics, log: Log): Promise<{ close(): Promise<void> } | null> {
+  if (config.metricsAddress === '') return null;
+  try {
+    return await serveObservation({ address: config.metricsAddress, render: metrics.render, unhealthy: () => undefined });
+  } catch (error) {
+    if (config.given.has('metricsAddress')) throw error;
+    log.warn('no metrics are served', { error: asRuntimeError(error).message });
+    return null;
+  }
+}
+
+/** What verbose Status shows of the configuration. */
+function shown(config: Config, defaultRuntime: string): object {
+  const { given: _, ...values } = config;
+  return { ...values, defaultRuntime, stateDir: config.state, rootDir: config.root };
+}
+
+function version(): string {
+  const file = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,55 @@
+import { type ContainerConfig, decode } from '../../api/cri.ts';
+import { RuntimeError } from '../../api/errors.ts';
+import type { Image } from '../../image/record.ts';
+import type { PodContext } from '../context.ts';
+import { containerPaths, podPaths } from '../paths.ts';
+import type { Sandbox } from '../record.ts';
+import { gather } from '../spec/host-facts.ts';
+import { containerSpec } from '../spec/spec.ts';
+
+/** What a container's OCI configuration is made from; `files` holds texts of its rootfs by path. */
+export type SpecParts = {
+  sandbox: Sandbox;
+  image: Image;
+  id: string;
+  config: ContainerConfig;
+  files: Record<string, string>;
+};
+
+/** The container's OCI configuration and the user it runs as. Errors are those of `gather` and `containerSpec`. */
+export async function specOf(context: PodContext, parts: SpecParts): Promise<ReturnType<typeof containerSpec>> {
+  const { sandbox, image, id, config, files } = parts;
+  const pod = podPaths(context.roots, sandbox.id);
+  const podConfig = decode('PodSandboxConfig', sandbox.config);
+  const targetPid = targetOf(context, config);
+  return containerSpec({
+    sandbox: {
+      id: sandbox.id,
+      config: podConfig,
+      shimPid: sandbox.shimPid,
+      pausePid: sandbox.pausePid,
+      netnsPath: pod.netns,
+      files: { hosts: pod.hosts, hostname: pod.hostname, resolvConf: pod.resolvConf },
+      shmPath: pod.shm,
+      cgroupParent: podConfig.linux?.cgroup_parent || context.cgroup.defaultParent,
+    },
+    container: { id, config },
+    image: image.config,
+    etc: { passwd: files['/etc/passwd'] ?? '', group: files['/etc/group'] ?? '' },
+    host: context.host,
+    rootfs: containerPaths(context.roots, id).rootfs,
+    found: await gather(config),
+    ...(targetPid !== undefined && { targetPid }),
+  });
+}
+
+/** First process of the container whose pid namespace is to be joined (namespace mode TARGET). */
+function targetOf(context: PodContext, config: ContainerConfig): number | undefined {
+  const options = config.linux?.security_context?.namespace_options;
+  if (options?.pid !== 'TARGET') return undefined;
+  const target = context.store.containers.find(options.target_id);
+  if (target?.state !== 'running') {
+    throw new RuntimeError('invalid', `target container ${options.target_id} of the pid namespace does not run`);
+  }
+  return target.pid;
+}
