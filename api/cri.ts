@@ -14,7 +14,9 @@ export type Draft<T> = T extends Buffer
   : T extends readonly (infer Item)[]
     ? readonly Draft<Item>[]
     : T extends object
-      ? string extends keyof T ? T : { [Field in keyof T]?: Draft<T[Field]> | undefined }
+      ? string extends keyof T
+        ? T
+        : { [Field in keyof T]?: Draft<T[Field]> | undefined }
       : T;
 
 /** A service as grpc-js takes it, by rpc name. A reply that is a Buffer already counts as encoded. */

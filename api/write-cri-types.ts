@@ -26,7 +26,10 @@ export function typesFrom(table: CriTable): string {
     ...Object.entries(table.messages).map(([name, fields]) => messageType(name, fields, table)),
     '',
     '/** Every message by its name. */',
-    block('Messages', Object.keys(table.messages).map((name) => `${name}: ${name}`)),
+    block(
+      'Messages',
+      Object.keys(table.messages).map((name) => `${name}: ${name}`),
+    ),
     'export type Rpc<Request, Reply> = { request: Request; reply: Reply; stream: false };',
     'export type StreamRpc<Request, Reply> = { request: Request; reply: Reply; stream: true };',
     '',
@@ -60,8 +63,14 @@ function fieldType(type: string, table: CriTable): string {
 }
 
 const scalars: Record<string, string> = {
-  string: 'string', bool: 'boolean', bytes: 'Buffer', double: 'number', int32: 'number', uint32: 'number',
-  int64: 'Int64', uint64: 'Int64',
+  string: 'string',
+  bool: 'boolean',
+  bytes: 'Buffer',
+  double: 'number',
+  int32: 'number',
+  uint32: 'number',
+  int64: 'Int64',
+  uint64: 'Int64',
 };
 
 function scalarType(type: string, table: CriTable): string {

@@ -13,8 +13,10 @@ export type FinishedCall = {
 
 /** The same log with the call's method and request id in every line. */
 export function withRequest(log: Log, method: string, requestId: string): Log {
-  const add = (level: keyof Log): Log[keyof Log] => (message, fields) =>
-    log[level](message, { ...fields, method, request: requestId });
+  const add =
+    (level: keyof Log): Log[keyof Log] =>
+    (message, fields) =>
+      log[level](message, { ...fields, method, request: requestId });
   return { debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') };
 }
 

@@ -113,7 +113,9 @@ function abandoned(method: string, afterMs: number, deadlineMs: number): Runtime
     : new RuntimeError('cancelled', `${method}: the caller went away ${after}`);
 }
 
-const processTag = Math.floor(Math.random() * 0x1_0000).toString(16).padStart(4, '0');
+const processTag = Math.floor(Math.random() * 0x1_0000)
+  .toString(16)
+  .padStart(4, '0');
 let requests = 0;
 
 /** Unique in the process and unlikely to repeat in the next: `3fa2-17`. */

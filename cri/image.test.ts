@@ -10,8 +10,19 @@ const image: Image = {
   sizeBytes: 9_007_199_254_740_993n,
   layers: ['sha256:aa', 'sha256:bb'],
   config: {
-    user: '', env: [], entrypoint: [], cmd: [], workingDir: '', labels: { a: 'b' }, stopSignal: '', volumes: [],
-    exposedPorts: [], os: 'linux', architecture: 'amd64', variant: '', created: '',
+    user: '',
+    env: [],
+    entrypoint: [],
+    cmd: [],
+    workingDir: '',
+    labels: { a: 'b' },
+    stopSignal: '',
+    volumes: [],
+    exposedPorts: [],
+    os: 'linux',
+    architecture: 'amd64',
+    variant: '',
+    created: '',
   },
   rawConfig: '{"os":"linux","config":{"Labels":{"a":"b"}}}',
   annotations: { c: 'd' },
@@ -38,20 +49,26 @@ function over(one: Image) {
   return { ...imageHandlers(images), pulls, removed };
 }
 
-const named = (reference: string) =>
-  ({ image: { image: reference, annotations: {}, user_specified_image: '', runtime_handler: '', image_ref: '' } });
+const named = (reference: string) => ({
+  image: { image: reference, annotations: {}, user_specified_image: '', runtime_handler: '', image_ref: '' },
+});
 
 test('every image is listed with all its names and its exact size', async (t) => {
   const { ListImages } = over(image);
-  const { images } = decode('ListImagesResponse', (await ListImages!({ filter: null }, context)) as Buffer);
+  const { images } = decode('ListImagesResponse', (await ListImages({ filter: null }, context)) as Buffer);
   t.is(images.length, 1);
-  t.like(images[0], { id: 'sha256:0123', repo_tags: image.tags, size: '9007199254740993', spec: { annotations: { c: 'd' } } });
+  t.like(images[0], {
+    id: 'sha256:0123',
+    repo_tags: image.tags,
+    size: '9007199254740993',
+    spec: { annotations: { c: 'd' } },
+  });
 });
 
 test('a filter lists the image it names, and nothing when there is none', async (t) => {
   const { ListImages } = over(image);
   const count = async (reference: string) => {
-    const reply = (await ListImages!({ filter: named(reference) }, context)) as Buffer;
+    const reply = (await ListImages({ filter: named(reference) }, context)) as Buffer;
     return decode('ListImagesResponse', reply).images.length;
   };
   t.is(await count('localhost:5000/app:1'), 1);
@@ -61,14 +78,16 @@ test('a filter lists the image it names, and nothing when there is none', async 
 
 test('a missing image is no error, an unnamed one is', async (t) => {
   const { ImageStatus } = over(image);
-  t.deepEqual(await ImageStatus!({ ...named('nothing'), verbose: true }, context), {});
-  await t.throwsAsync(async () => ImageStatus!({ image: null, verbose: false }, context), { message: /without an image/ });
+  t.deepEqual(await ImageStatus({ ...named('nothing'), verbose: true }, context), {});
+  await t.throwsAsync(async () => ImageStatus({ image: null, verbose: false }, context), {
+    message: /without an image/,
+  });
 });
 
 test('the user of an image is told as uid or as username, never both', async (t) => {
   const userOf = async (user: string) => {
     const { ImageStatus } = over({ ...image, config: { ...image.config, user } });
-    const { image: one } = (await ImageStatus!({ ...named(image.id), verbose: false }, context)) as { image: object };
+    const { image: one } = (await ImageStatus({ ...named(image.id), verbose: false }, context)) as { image: object };
     return one;
   };
   t.like(await userOf('1002'), { uid: { value: '1002' }, username: undefined });
@@ -79,7 +98,7 @@ test('the user of an image is told as uid or as username, never both', async (t)
 
 test('verbose status has the configuration as it was served, the labels and the chain id', async (t) => {
   const { ImageStatus } = over(image);
-  const reply = (await ImageStatus!({ ...named(image.id), verbose: true }, context)) as { info: { info: string } };
+  const reply = (await ImageStatus({ ...named(image.id), verbose: true }, context)) as { info: { info: string } };
   t.deepEqual(JSON.parse(reply.info.info), {
     labels: { a: 'b' },
     chainID: 'sha256:b68ad689d6d1ec110ea1c13617437ad6f3766d4b3b309f6a603a222e07a0164f',
@@ -90,20 +109,30 @@ test('verbose status has the configuration as it was served, the labels and the 
 test('a pull passes every form of credentials on and answers the image id', async (t) => {
   const { PullImage, pulls } = over(image);
   const auth = {
-    username: 'u', password: 'p', auth: 'a', server_address: 's', identity_token: 'i', registry_token: 'r',
+    username: 'u',
+    password: 'p',
+    auth: 'a',
+    server_address: 's',
+    identity_token: 'i',
+    registry_token: 'r',
   };
   const pull = { ...named('localhost:5000/app:1'), sandbox_config: null };
-  t.deepEqual(await PullImage!({ ...pull, auth }, context), { image_ref: 'sha256:0123' });
-  await PullImage!({ ...pull, auth: null }, context);
+  t.deepEqual(await PullImage({ ...pull, auth }, context), { image_ref: 'sha256:0123' });
+  await PullImage({ ...pull, auth: null }, context);
   t.deepEqual(pulls[0]?.auth, {
-    username: 'u', password: 'p', auth: 'a', serverAddress: 's', identityToken: 'i', registryToken: 'r',
+    username: 'u',
+    password: 'p',
+    auth: 'a',
+    serverAddress: 's',
+    identityToken: 'i',
+    registryToken: 'r',
   });
   t.is(pulls[1]?.auth, undefined);
 });
 
 test('the file system is told by the same figures for images and containers', async (t) => {
   const { ImageFsInfo } = over(image);
-  const reply = (await ImageFsInfo!({}, context)) as Record<string, { timestamp: string; fs_id: object }[]>;
+  const reply = (await ImageFsInfo({}, context)) as Record<string, { timestamp: string; fs_id: object }[]>;
   t.like(reply['image_filesystems']?.[0], {
     fs_id: { mountpoint: '/var/lib/berth' },
     used_bytes: { value: '9007199254740993' },

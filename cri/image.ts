@@ -13,7 +13,7 @@ import type { AuthConfig, Image, Images } from '../image/record.ts';
 import type { ImageHandlers } from './server.ts';
 
 /** The rpcs on images. */
-export function imageHandlers(images: Images): ImageHandlers {
+export function imageHandlers(images: Images): Required<Omit<ImageHandlers, 'StreamImages'>> {
   return {
     ListImages: async ({ filter }) => {
       const reference = filter?.image?.image;
@@ -83,7 +83,7 @@ function apiUser(user: string): { uid?: { value: string }; username?: string } {
   return /^\d{1,10}$/.test(name) ? { uid: { value: String(Number(name)) } } : { username: name };
 }
 
-/** What `crictl inspecti` shows, under the keys that it has on CRI-O (`imageSpec`, `labels`) and containerd (`chainID`). */
+/** What `crictl inspecti` shows, under the keys of CRI-O (`imageSpec`, `labels`) and of containerd (`chainID`). */
 function verboseInfo(image: Image): string {
   const imageSpec = JSON.parse(image.rawConfig) as unknown;
   return JSON.stringify({ labels: image.config.labels, chainID: chainId(image.layers), imageSpec });

@@ -55,17 +55,20 @@ async function caller(t: ExecutionContext, socket: string) {
     options: CallOptions & { signal?: AbortSignal } = {},
   ): Promise<Rpcs[Name]['reply']> =>
     new Promise((settle, fail) => {
-      const started = client[name]!(request, options, (error, reply) => (error ? fail(error) : settle(reply as never)));
+      const started = client[name](request, options, (error, reply) => (error ? fail(error) : settle(reply as never)));
       options.signal?.addEventListener('abort', () => started.cancel());
     });
   return Object.assign(call, { client });
 }
 
-type Methods = Record<string, (request: object, options: object, done: Done) => { cancel(): void }>;
+type Methods = Record<keyof Rpcs, (request: object, options: object, done: Done) => { cancel(): void }>;
 type Done = (error: ServiceError | null, reply?: object) => void;
 
 const codeOf = async (call: Promise<unknown>): Promise<status> => {
-  const error = await call.then(() => undefined, (refusal: ServiceError) => refusal);
+  const error = await call.then(
+    () => undefined,
+    (refusal: ServiceError) => refusal,
+  );
   return error?.code ?? status.OK;
 };
 
@@ -81,7 +84,10 @@ test('a handler may answer with bytes', async (t) => {
   const item = encode('PodSandbox', { id: 'a', created_at: '1754000000123456789' });
   const { call } = await serve(t, { ListPodSandbox: async () => encodedList([item, item]) });
   const { items } = await call('ListPodSandbox', {});
-  t.deepEqual(items.map(({ id, created_at }) => [id, created_at]), Array(2).fill(['a', '1754000000123456789']));
+  t.deepEqual(
+    items.map(({ id, created_at }) => [id, created_at]),
+    Array(2).fill(['a', '1754000000123456789']),
+  );
 });
 
 test('an error answers its code and text and is logged once, with what the call was about', async (t) => {
@@ -94,9 +100,10 @@ test('an error answers its code and text and is logged once, with what the call 
   t.is(error?.code, status.NOT_FOUND);
   t.is(error?.details, 'container c1 is unknown');
   t.deepEqual(seen.calls, [['StartContainer', 'NOT_FOUND']]);
-  t.deepEqual(seen.lines.map(({ level, message, fields }) => [level, message, fields?.['container']]), [
-    ['warn', 'StartContainer failed: container c1 is unknown', 'c1'],
-  ]);
+  t.deepEqual(
+    seen.lines.map(({ level, message, fields }) => [level, message, fields?.['container']]),
+    [['warn', 'StartContainer failed: container c1 is unknown', 'c1']],
+  );
 });
 
 test('a handler that throws at once is answered like one that rejects', async (t) => {
@@ -112,10 +119,13 @@ test('a call that succeeds is logged at debug when it is polled, else at info', 
   const { call, seen } = await serve(t, { Version: async () => ({}), StopContainer: async () => ({}) });
   await call('Version', {});
   await call('StopContainer', { container_id: 'c1', timeout: '1' });
-  t.deepEqual(seen.lines.map(({ level, message }) => [level, message]), [
-    ['debug', 'Version done'],
-    ['info', 'StopContainer done'],
-  ]);
+  t.deepEqual(
+    seen.lines.map(({ level, message }) => [level, message]),
+    [
+      ['debug', 'Version done'],
+      ['info', 'StopContainer done'],
+    ],
+  );
 });
 
 test('an rpc without handler, of either service, is UNIMPLEMENTED', async (t) => {
@@ -200,7 +210,7 @@ test('a stream sends every batch in order and ends with its iterator', async (t)
       for (const id of ['a', 'b', 'c']) yield { pod_sandboxes: [{ id }] };
     },
   });
-  const stream = (call.client as unknown as Streams)['StreamPodSandboxes']!({});
+  const stream = (call.client as unknown as Streams).StreamPodSandboxes({});
   const ids: string[] = [];
   for await (const batch of stream) ids.push(...batch.pod_sandboxes.map(({ id }) => id));
   t.deepEqual(ids, ['a', 'b', 'c']);
@@ -214,14 +224,14 @@ test('a stream that fails answers its code after what it sent', async (t) => {
       throw new RuntimeError('unavailable', 'gone');
     },
   });
-  const stream = (call.client as unknown as Streams)['StreamPodSandboxes']!({});
+  const stream = (call.client as unknown as Streams).StreamPodSandboxes({});
   const error = await t.throwsAsync<ServiceError>(async () => {
     for await (const _ of stream);
   });
   t.is(error?.code, status.UNAVAILABLE);
 });
 
-type Streams = Record<string, (request: object) => AsyncIterable<{ pod_sandboxes: { id: string }[] }>>;
+type Streams = Record<'StreamPodSandboxes', (request: object) => AsyncIterable<{ pod_sandboxes: { id: string }[] }>>;
 
 test('a message over 16 MiB is refused', async (t) => {
   const { call } = await serve(t, { Version: async () => ({}) });

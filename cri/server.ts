@@ -23,7 +23,7 @@ export type ServerParts = CallReport & {
 
 /** A listening server. */
 export type CriServer = {
-  /** Takes no new calls, waits at most `graceMs` for those that run, then cuts them off; a second close joins the first. */
+  /** Takes no new calls and gives those that run `graceMs`, then cuts them off. A second close joins the first. */
   close(graceMs: number): Promise<void>;
 };
 

@@ -51,7 +51,10 @@ const TAIL_CHARACTERS = 1024;
  * them), and the middle left out when it is long, because the cause stands at the end.
  */
 function oneLine(text: string): string {
-  const line = text.split(/\s*[\r\n]+\s*/).filter((part) => part !== '').join('; ');
+  const line = text
+    .split(/\s*[\r\n]+\s*/)
+    .filter((part) => part !== '')
+    .join('; ');
   if (line.length <= MAX_CHARACTERS) return line.toWellFormed();
   const head = line.slice(0, MAX_CHARACTERS - TAIL_CHARACTERS);
   return `${head} … ${line.slice(-TAIL_CHARACTERS)}`.toWellFormed();
