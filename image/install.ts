@@ -1,0 +1,118 @@
+import { timed, type Meter } from '../api/observe.ts';
+import type { Engine } from '../host/engine.ts';
+import { fetchLayer, type LayerAsk } from './fetch.ts';
+import { waitFor, type Flight, type Flights } from './flights.ts';
+import type { Layers, UnpackedLayer } from './layers.ts';
+import type { Image } from './record.ts';
+import { nameOf, repositoryOf } from './reference.ts';
+import type { Chosen, Found } from './resolve.ts';
+import type { Records } from './records.ts';
+
+/** What installing an image needs. */
+export type InstallOptions = {
+  records: Records;
+  layers: Layers;
+  engine: Engine;
+  /** Layers on their way, by diffID. */
+  downloads: Flights<UnpackedLayer>;
+  /** Runs changes of images and layers one after the other. */
+  inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Removes those of the layers that no image has and no pull claims. */
+  dropUnused: (diffIds: readonly string[]) => Promise<void>;
+  meter: Meter;
+};
+
+const layersAtATime = 6;
+
+/** When what was found is here already: that image, under the reference's name too. */
+export async function adopt(found: Found, { records, inTurn }: Omit<InstallOptions, 'downloads'>): Promise<Image | undefined> {
+  const digest = `${repositoryOf(found.reference)}@${found.top.digest}`;
+  const name = nameOf(found.reference);
+  const { catalog } = records;
+  const known = catalog.byName(digest);
+  if (known === undefined || catalog.byName(name) === known) return known;
+  return inTurn(async () => {
+    const still = catalog.byName(digest);
+    return still && records.save(still, [name], new Map());
+  });
+}
+
+/** Fetches the layers that are missing, puts them in place and commits the image's record. */
+export async function install(
+  { found, chosen }: { found: Found; chosen: Chosen },
+  options: InstallOptions,
+  signal: AbortSignal,
+): Promise<Image> {
+  const { layers, records, meter, inTurn, dropUnused } = options;
+  const { diffIds } = chosen.parsed;
+  const release = layers.claim(diffIds);
+  const flights: Flight<UnpackedLayer>[] = [];
+  let image: Image | undefined;
+  try {
+    const unpacked = await timed(meter, 'pull', 'fetch', () =>
+      inParallel(layersAtATime, missingLayers(chosen, layers, meter), (layer) => {
+        const flight = download(layer, found, options);
+        flights.push(flight);
+        return waitFor(flight, signal);
+      }));
+    signal.throwIfAborted();
+    image = await timed(meter, 'pull', 'commit', () => inTurn(async () => {
+      const added = await layers.commit(unpacked);
+      return records.save(recordOf(chosen), [nameOf(found.reference), ...chosen.digests], added);
+    }));
+    return image;
+  } finally {
+    for (const flight of flights) flight.leave();
+    release();
+    if (image === undefined) await dropUnused(diffIds);
+  }
+}
+
+/** Layers not here yet, each once. */
+function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Meter): LayerAsk[] {
+  const asks = new Map(manifest.layers.map((descriptor, i) => {
+    const diffId = parsed.diffIds[i] ?? '';
+    return [diffId, { descriptor, diffId }];
+  }));
+  const missing = [...asks.values()].filter(({ diffId }) => !layers.has(diffId));
+  if (missing.length < asks.size) meter.count('image_layers_reused', asks.size - missing.length);
+  return missing;
+}
+
+function download(layer: LayerAsk, { client }: Found, options: InstallOptions): Flight<UnpackedLayer> {
+  const { downloads, engine, layers, meter } = options;
+  return downloads.join(layer.diffId, async (signal) => {
+    const unpacked = await fetchLayer(layer, client, engine, layers.temporary, signal);
+    meter.count('image_pull_bytes', layer.descriptor.sizeBytes);
+    return unpacked;
+  });
+}
+
+function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
+  const { config, diffIds } = parsed;
+  const sizeBytes = [manifest.config, ...manifest.layers].reduce((sum, blob) => sum + BigInt(blob.sizeBytes), 0n);
+  return {
+    id: manifest.config.digest, tags: [], digests: [], sizeBytes, layers: diffIds, config, rawConfig,
+    annotations: manifest.annotations, pinned: false, pulledAtNs: BigInt(Date.now()) * 1_000_000n,
+  };
+}
+
+/** `work` on each item, at most `limit` at a time; after a failure no more is begun. */
+async function inParallel<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const entries = items.entries();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (const [i, item] of entries) {
+      if (failed) return;
+      try {
+        results[i] = await work(item);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  return results;
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../api/observe.ts';
+import type { Engine } from '../host/engine.ts';
+import type { LayerUsage } from './records.ts';
+
+/** A layer unpacked below the temporary folder, not yet in its place. */
+export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsage };
+
+/** The layer folders: a layer is there when its folder is, and never changes then. */
+export type Layers = {
+  has(diffId: string): boolean;
+  pathOf(diffId: string): string;
+  /** All layers together, and the folder they are in. */
+  usage(): LayerUsage & { path: string };
+  /** A path below the temporary folder that nothing has. */
+  temporary(): string;
+  /** Keeps layers, present or coming, from `discard` until the returned function is called. */
+  claim(diffIds: readonly string[]): () => void;
+  isClaimed(diffId: string): boolean;
+  /** Moves unpacked layers to their place durably; returns those that were not there before. */
+  commit(unpacked: readonly UnpackedLayer[]): Promise<Map<string, LayerUsage>>;
+  /** Takes layers away: out of sight when it resolves, off the disk soon after. */
+  discard(diffIds: readonly string[]): Promise<void>;
+  /** Removes what was unpacked unless it has been moved to its place. */
+  removeUnpacked(unpacked: UnpackedLayer): Promise<void>;
+};
+
+/** `wanted`: the layers of the known images; any other folder goes, and so does all temporary content. */
+export type LayersOptions = {
+  root: string;
+  engine: Engine;
+  log: Log;
+  wanted: ReadonlySet<string>;
+  known: ReadonlyMap<string, LayerUsage>;
+};
+
+/** Opens the folders, made where missing. */
+export async function openLayers(options: LayersOptions): Promise<Layers> {
+  const { engine, log } = options;
+  const folders = { layers: join(options.root, 'layers'), temporary: join(options.root, 'tmp') };
+  const pathOf = (diffId: string): string => join(folders.layers, hexOf(diffId));
+  const temporary = (): string => join(folders.temporary, randomUUID());
+  const removeSoon = (paths: string[]): void => {
+    if (paths.length === 0) return;
+    engine.call('removeTrees', { unmount: [], remove: paths }).catch((error: unknown) =>
+      log.warn('layers were not removed, the next start will', { error: String(error) }));
+  };
+  const putAway = async (paths: string[]): Promise<void> => {
+    const moved = await Promise.all(paths.map(async (path) => {
+      const to = temporary();
+      await rename(path, to);
+      return to;
+    }));
+    removeSoon(moved);
+  };
+
+  const present = await sweep(folders, options, putAway, removeSoon);
+  const total = { usedBytes: 0n, inodes: 0n };
+  for (const usage of present.values()) add(total, usage, 1n);
+  const claims = new Map<string, number>();
+  return {
+    pathOf,
+    temporary,
+    has: (diffId) => present.has(diffId),
+    usage: () => ({ ...total, path: folders.layers }),
+    isClaimed: (diffId) => claims.has(diffId),
+    claim: (diffIds) => claimIn(claims, diffIds),
+    async commit(unpacked) {
+      const added = unpacked.filter(({ diffId }) => !present.has(diffId));
+      const moves = added.map(({ diffId, directory }) => ({ from: directory, to: pathOf(diffId) }));
+      if (moves.length > 0) await engine.call('commitLayers', { moves });
+      for (const { diffId, usage } of added) {
+        present.set(diffId, usage);
+        add(total, usage, 1n);
+      }
+      return new Map(added.map(({ diffId, usage }) => [diffId, usage]));
+    },
+    async discard(diffIds) {
+      const going = diffIds.filter((diffId) => present.has(diffId));
+      for (const diffId of going) {
+        add(total, present.get(diffId) ?? nothing, -1n);
+        present.delete(diffId);
+      }
+      await putAway(going.map(pathOf));
+    },
+    async removeUnpacked({ directory }) {
+      await engine.call('removeTrees', { unmount: [], remove: [directory] });
+    },
+  };
+}
+
+const nothing: LayerUsage = { usedBytes: 0n, inodes: 0n };
+type Folders = { layers: string; temporary: string };
+
+/** The wanted layers that are there. */
+async function sweep(
+  folders: Folders,
+  { wanted, known }: LayersOptions,
+  putAway: (paths: string[]) => Promise<void>,
+  removeSoon: (paths: string[]) => void,
+): Promise<Map<string, LayerUsage>> {
+  await mkdir(folders.layers, { recursive: true, mode: 0o700 });
+  await mkdir(folders.temporary, { recursive: true, mode: 0o700 });
+  removeSoon((await readdir(folders.temporary)).map((name) => join(folders.temporary, name)));
+  const names = new Set(await readdir(folders.layers));
+  const present = [...wanted].filter((diffId) => names.delete(hexOf(diffId)));
+  await putAway([...names].map((name) => join(folders.layers, name)));
+  return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? nothing]));
+}
+
+function claimIn(claims: Map<string, number>, diffIds: readonly string[]): () => void {
+  for (const diffId of diffIds) claims.set(diffId, (claims.get(diffId) ?? 0) + 1);
+  return () => {
+    for (const diffId of diffIds) {
+      const left = (claims.get(diffId) ?? 0) - 1;
+      if (left > 0) claims.set(diffId, left);
+      else claims.delete(diffId);
+    }
+  };
+}
+
+function add(total: LayerUsage, usage: LayerUsage, sign: bigint): void {
+  total.usedBytes += sign * usage.usedBytes;
+  total.inodes += sign * usage.inodes;
+}
+
+function hexOf(diffId: string): string {
+  return diffId.slice('sha256:'.length);
+}

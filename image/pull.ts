@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { whileDoing } from '../api/errors.ts';
+import type { Publish } from '../api/events.ts';
+import { timed } from '../api/observe.ts';
+import { createFlights, waitFor } from './flights.ts';
+import { adopt, install, type InstallOptions } from './install.ts';
+import type { UnpackedLayer } from './layers.ts';
+import type { Platform } from './manifest.ts';
+import type { Image, PullAsk } from './record.ts';
+import { formatReference, type Reference } from './reference.ts';
+import type { TokenCache } from './registry/authorize.ts';
+import { createRegistryClient } from './registry/client.ts';
+import type { ConfFile } from './registry/conf-file.ts';
+import { credentialFor, type AuthConfig } from './registry/credential.ts';
+import { candidates, endpoints } from './registry/endpoint.ts';
+import { createHttp } from './registry/http.ts';
+import { retrying } from './registry/retry.ts';
+import { authoritiesOf } from './registry/trust.ts';
+import { choose, find, type Source } from './resolve.ts';
+
+/** What pulling needs. */
+export type PullOptions = Omit<InstallOptions, 'downloads'> & { conf: ConfFile; platform: Platform; publish: Publish };
+
+/** Pulls of images, and what they share: equal pulls, equal layers, connections and tokens. */
+export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void> };
+
+/** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
+export function createPuller(options: PullOptions): Puller {
+  const { conf, layers, meter, platform, records } = options;
+  const http = createHttp();
+  const tokens: TokenCache = new Map();
+  const pulls = createFlights<Image>();
+  const downloads = createFlights<UnpackedLayer>((unpacked) => layers.removeUnpacked(unpacked));
+
+  const sourcesOf = (reference: Reference, auth: AuthConfig | undefined): Promise<Source>[] =>
+    endpoints(reference, conf.current()).map(async (endpoint) => {
+      const credential = credentialFor(auth, [reference.domain, endpoint.host]);
+      const caPem = await authoritiesOf(endpoint.host);
+      return { reference, client: createRegistryClient({ http, tokens, credential, endpoint, caPem }) };
+    });
+  const run = async (references: readonly Reference[], auth: AuthConfig | undefined, signal: AbortSignal): Promise<Image> => {
+    records.prepare();
+    const resolved = await timed(meter, 'pull', 'resolve', async () => {
+      const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, auth)));
+      const found = await retrying(signal, () => find(sources, signal));
+      const known = await adopt(found, options);
+      return known ?? { found, chosen: await retrying(signal, () => choose(found, platform, signal)) };
+    });
+    return 'found' in resolved ? install(resolved, { ...options, downloads }, signal) : resolved;
+  };
+  return {
+    async pull({ reference, auth, signal }) {
+      try {
+        const references = candidates(reference, await conf.refresh());
+        const flight = pulls.join(keyOf(references, auth), (ended) => counted(options, references, () => run(references, auth, ended)));
+        return await waitFor(flight, signal).finally(flight.leave);
+      } catch (error) {
+        throw whileDoing(`cannot pull ${reference}`, error);
+      }
+    },
+    async close() {
+      await pulls.close();
+      await downloads.close();
+      http.close();
+    },
+  };
+}
+
+function keyOf(references: readonly Reference[], auth: AuthConfig | undefined): string {
+  return createHash('sha256').update(JSON.stringify([references.map(formatReference), auth ?? {}])).digest('base64');
+}
+
+async function counted(
+  { meter, publish }: PullOptions,
+  references: readonly Reference[],
+  work: () => Promise<Image>,
+): Promise<Image> {
+  try {
+    const image = await work();
+    meter.count('image_pulls_succeeded');
+    publish({ type: 'image.pulled', atNs: BigInt(Date.now()) * 1_000_000n, image: references.map(formatReference).join(' or ') });
+    return image;
+  } catch (error) {
+    meter.count('image_pulls_failed');
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import type { AuthConfig } from './registry/credential.ts';
+
+export type { AuthConfig };
+
+/** What containers take from an image's configuration (OCI image-spec, config.md). */
+export type ImageConfig = {
+  user: string;
+  env: string[];
+  entrypoint: string[];
+  cmd: string[];
+  workingDir: string;
+  labels: Record<string, string>;
+  stopSignal: string;
+  volumes: string[];
+  exposedPorts: string[];
+  os: string;
+  architecture: string;
+  variant: string;
+  created: string;
+};
+
+/** An image on this machine; a record never changes, a new one takes its place. */
+export type Image = {
+  /** Digest of the configuration, `sha256:…`; the same string everywhere. */
+  id: string;
+  /** Normalised `repository:tag`, sorted. */
+  tags: string[];
+  /** `repository@sha256:…` of the list and of the manifest, sorted. */
+  digests: string[];
+  /** Compressed layers and configuration; never 0. */
+  sizeBytes: bigint;
+  /** DiffIDs, bottom first; one may occur twice. */
+  layers: string[];
+  config: ImageConfig;
+  /** The configuration as the registry served it. */
+  rawConfig: string;
+  /** Annotations of the manifest. */
+  annotations: Record<string, string>;
+  /** Asks the kubelet to keep the image out of its garbage collection. */
+  pinned: boolean;
+  /** Wall clock of the pull that brought it, nanoseconds since 1970. */
+  pulledAtNs: bigint;
+};
+
+/** One pull. */
+export type PullAsk = { reference: string; auth?: AuthConfig; signal: AbortSignal };
+
+/** The images of this machine. Reads answer from memory and never wait. */
+export type Images = {
+  list(): readonly Image[];
+  /** By id, by at least 12 of its hex digits, by tag or by digest; undefined also for what is no reference. */
+  find(reference: string): Image | undefined;
+  /**
+   * The image of that reference, fetched where layers are missing; equal pulls share one. Errors: `invalid`, `denied`,
+   * `not-found`, `registry-unavailable`, `unsupported` (platform), `corrupt`, `cancelled`, `timeout`.
+   */
+  pull(ask: PullAsk): Promise<Image>;
+  /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
+  remove(reference: string): Promise<void>;
+  /** Keeps the image and its layers until the returned function is called; for a create in flight. Throws `not-found`. */
+  lease(imageId: string): () => void;
+  /** Layer directories, absolute, the topmost first, each once. */
+  layerPaths(image: Image): string[];
+  /** What the layers take, as counted when they were unpacked. */
+  usage(): { path: string; usedBytes: bigint; inodes: bigint };
+  /** Ends pulls in flight and waits for what is being written. */
+  close(): Promise<void>;
+};

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { isKind, RuntimeError } from '../../api/errors.ts';
+import { acceptManifests, maxManifestBytes, type Descriptor } from '../manifest.ts';
+import { isDigest } from '../reference.ts';
+import { createAuthorizer, type TokenCache } from './authorize.ts';
+import type { Credential } from './credential.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Http, HttpAnswer } from './http.ts';
+
+/** A manifest as served; its bytes have the digest. */
+export type ServedManifest = { json: string; contentType: string; digest: string };
+/** Where the bytes of a blob come from once redirects are followed; the headers may hold secrets. */
+export type BlobSource = {
+  url: string;
+  headers: Record<string, string>;
+  addresses: string[];
+  caPem: string;
+  insecure: boolean;
+};
+
+/**
+ * Reads one repository of one registry (OCI distribution spec, pull). Errors: `registry-unavailable` when it cannot be
+ * reached or fails, `denied`, `not-found`, `corrupt` when bytes do not have their digest.
+ */
+export type RegistryClient = {
+  endpoint: Endpoint;
+  manifest(tagOrDigest: string, signal: AbortSignal): Promise<ServedManifest>;
+  blob(descriptor: Descriptor, maxBytes: number, signal: AbortSignal): Promise<string>;
+  locate(digest: string, signal: AbortSignal): Promise<BlobSource>;
+};
+
+/** Whom to ask, as whom; `caPem` is trusted besides the system's authorities. */
+export type ClientOptions = { http: Http; tokens: TokenCache; credential: Credential; endpoint: Endpoint; caPem: string };
+type Ask = { path: string; headers: Record<string, string>; maxBytes: number; signal: AbortSignal };
+
+/** A client; nothing is asked yet. */
+export function createRegistryClient(options: ClientOptions): RegistryClient {
+  const { endpoint, caPem } = options;
+  const get = authorizedGet(options);
+  return {
+    endpoint,
+    async manifest(tagOrDigest, signal) {
+      const path = `manifests/${tagOrDigest}`;
+      const answer = await get({ path, headers: { accept: acceptManifests }, maxBytes: maxManifestBytes, signal });
+      const digest = isDigest(tagOrDigest) ? tagOrDigest : digestOf(answer.body, 'sha256');
+      requireDigest(answer.body, digest, endpoint);
+      return { json: answer.body.toString('utf8'), contentType: answer.headers['content-type'] ?? '', digest };
+    },
+    async blob({ digest, sizeBytes }, maxBytes, signal) {
+      if (sizeBytes > maxBytes) {
+        throw new RuntimeError('unsupported', `blob ${digest} of ${nameOf(endpoint)} has ${sizeBytes} bytes, at most ${maxBytes} are read`);
+      }
+      const answer = await get({ path: `blobs/${digest}`, headers: {}, maxBytes: sizeBytes, signal });
+      requireDigest(answer.body, digest, endpoint);
+      return answer.body.toString('utf8');
+    },
+    async locate(digest, signal) {
+      const answer = await get({ path: `blobs/${digest}`, headers: { range: 'bytes=0-0' }, maxBytes: 1, signal });
+      const { authorization } = answer.sent;
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+      return { url: answer.url, headers, addresses: await addressesOf(answer.url), caPem, insecure: endpoint.insecure };
+    },
+  };
+}
+
+function authorizedGet({ http, tokens, credential, endpoint, caPem }: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
+  const { host, repository, insecure } = endpoint;
+  const authorizer = createAuthorizer({ http, tokens, credential, host, repository, insecure, caPem });
+  let working: string | undefined;
+
+  const send = async (baseUrl: string, ask: Ask, authorization: string | undefined): Promise<HttpAnswer> => {
+    const headers = authorization === undefined ? ask.headers : { ...ask.headers, authorization };
+    const answer = await http.send({ ...ask, url: `${baseUrl}/v2/${repository}/${ask.path}`, headers, insecure, caPem });
+    if (answer.status !== 400 || !baseUrl.startsWith('http:') || !/HTTPS/.test(answer.body.toString('latin1'))) return answer;
+    throw new RuntimeError('registry-unavailable', `${baseUrl} speaks HTTPS only`);
+  };
+  /** Plain HTTP and HTTPS are tried in the endpoint's order until one of them answers. */
+  const first = async (ask: Ask): Promise<HttpAnswer> => {
+    let failed: unknown;
+    for (const baseUrl of working === undefined ? endpoint.baseUrls : [working]) {
+      try {
+        const answer = await send(baseUrl, ask, authorizer.current());
+        working = baseUrl;
+        return answer;
+      } catch (error) {
+        if (!isKind(error, 'registry-unavailable')) throw error;
+        failed ??= error;
+      }
+    }
+    throw failed;
+  };
+  return async (ask) => {
+    let answer = await first(ask);
+    const challenge = answer.headers['www-authenticate'];
+    if (answer.status === 401 && challenge !== undefined && working !== undefined) {
+      const header = await authorizer.answer(working, challenge, ask.signal);
+      if (header !== undefined) answer = await send(working, ask, header);
+    }
+    requireSuccess(answer, endpoint, ask.path);
+    return answer;
+  };
+}
+
+function requireSuccess({ status, body }: HttpAnswer, endpoint: Endpoint, path: string): void {
+  if ((status >= 200 && status < 300) || status === 416) return;
+  const where = nameOf(endpoint);
+  const said = status >= 400 ? messageIn(body) : '';
+  if (status === 401 || status === 403) {
+    throw new RuntimeError('denied', `${where}: access denied (${status})${said}: check name and credentials`);
+  }
+  if (status === 404) throw new RuntimeError('not-found', `${where}: ${path} does not exist${said}`);
+  if (status >= 500 || status === 429 || status === 408) {
+    throw new RuntimeError('registry-unavailable', `${where}: the registry answered ${status}${said}`);
+  }
+  throw new RuntimeError('unsupported', `${where}: the registry answered ${status} for ${path}${said}`);
+}
+
+/** The first error of a registry's JSON answer, short and printable. */
+function messageIn(body: Buffer): string {
+  const message = /"message"\s*:\s*"([\x20-\x7e]{1,200}?)"/.exec(body.toString('latin1'))?.[1];
+  return message === undefined ? '' : ` (${message})`;
+}
+
+function requireDigest(bytes: Buffer, digest: string, endpoint: Endpoint): void {
+  const [algorithm = ''] = digest.split(':', 1);
+  const actual = digestOf(bytes, algorithm);
+  if (actual === digest) return;
+  throw new RuntimeError('corrupt', `${nameOf(endpoint)}: the registry served ${actual} for ${digest}`);
+}
+
+function digestOf(bytes: Buffer, algorithm: string): string {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
+}
+
+async function addressesOf(url: string): Promise<string[]> {
+  const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(host) !== 0) return [host];
+  try {
+    return (await lookup(host, { all: true })).map((found) => found.address);
+  } catch (error) {
+    throw new RuntimeError('registry-unavailable', `the name ${host} cannot be resolved`, error);
+  }
+}
+
+function nameOf(endpoint: Endpoint): string {
+  return `${endpoint.host}/${endpoint.repository}`;
+}

@@ -1,0 +1,151 @@
+import http from 'node:http';
+import https from 'node:https';
+import { RuntimeError } from '../../api/errors.ts';
+import { systemAuthorities } from './trust.ts';
+
+/** One request; redirects are followed. */
+export type HttpAsk = {
+  url: string;
+  method?: 'GET' | 'POST';
+  headers: Record<string, string>;
+  body?: string;
+  /** A larger answer is refused as `corrupt`. */
+  maxBytes: number;
+  /** Certificates are not verified, and a redirect may leave HTTPS. */
+  insecure: boolean;
+  /** PEM certificates trusted besides the system's; may be empty. */
+  caPem: string;
+  signal: AbortSignal;
+};
+/** What came back, from the last of the redirects. */
+export type HttpAnswer = {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+  /** Where the answer came from, and what was sent there. */
+  url: string;
+  sent: Record<string, string>;
+};
+
+/** Bounded HTTP requests over kept connections. */
+export type Http = {
+  /** Fails as `registry-unavailable` when there is no answer, `timeout` or `cancelled` when told to stop. */
+  send(ask: HttpAsk): Promise<HttpAnswer>;
+  close(): void;
+};
+
+const answerWithinMs = 60_000;
+const maxRedirects = 5;
+const idleConnectionMs = 5_000;
+
+/** Connections are kept for a few seconds after their last use. */
+export function createHttp(): Http {
+  const agents = createAgents();
+  return {
+    async send(ask) {
+      let next = ask;
+      for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+        const answer = await exchange(next, agents);
+        const location = answer.headers.location;
+        if (answer.status < 300 || answer.status >= 400 || location === undefined) return answer;
+        next = redirected(next, location);
+      }
+      throw new RuntimeError('registry-unavailable', `${originOf(ask.url)}: more than ${maxRedirects} redirects`);
+    },
+    close: () => agents.close(),
+  };
+}
+
+type Agents = { plain: http.Agent; secure(ask: HttpAsk): https.Agent; close(): void };
+
+/** Agents for HTTPS are made when they are needed: reading the authorities costs some MiB. */
+function createAgents(): Agents {
+  const kept = { keepAlive: true, maxFreeSockets: 6, timeout: idleConnectionMs };
+  const plain = new http.Agent(kept);
+  const secure = new Map<string, https.Agent>();
+  const create = ({ insecure, caPem }: HttpAsk): https.Agent => {
+    if (insecure) return new https.Agent({ ...kept, rejectUnauthorized: false });
+    const system = systemAuthorities();
+    return new https.Agent({ ...kept, ...(system === undefined ? {} : { ca: [system, caPem] }) });
+  };
+  return {
+    plain,
+    secure(ask) {
+      const key = ask.insecure ? 'insecure' : ask.caPem;
+      const agent = secure.get(key) ?? create(ask);
+      secure.set(key, agent);
+      return agent;
+    },
+    close() {
+      for (const agent of [plain, ...secure.values()]) agent.destroy();
+    },
+  };
+}
+
+/** Credentials do not follow a redirect to another host. */
+function redirected(ask: HttpAsk, location: string): HttpAsk {
+  const from = new URL(ask.url);
+  const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  if (to === undefined || !/^https?:$/.test(to.protocol)) {
+    throw new RuntimeError('registry-unavailable', `${from.origin} redirects to an address that is none`);
+  }
+  if (from.protocol === 'https:' && to.protocol === 'http:' && !ask.insecure) {
+    throw new RuntimeError('denied', `${from.origin} redirects from HTTPS to ${to.origin}: refused`);
+  }
+  const { authorization: _, ...withoutCredentials } = ask.headers;
+  return { ...ask, url: to.href, headers: from.host === to.host ? ask.headers : withoutCredentials };
+}
+
+function exchange(ask: HttpAsk, agents: Agents): Promise<HttpAnswer> {
+  const url = new URL(ask.url);
+  const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(answerWithinMs)]);
+  const secure = url.protocol === 'https:';
+  const agent = secure ? agents.secure(ask) : agents.plain;
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => reject(failure(ask, error));
+    const options = { method: ask.method ?? 'GET', headers: { 'user-agent': 'berth', ...ask.headers }, agent, signal };
+    const request = (secure ? https : http).request(url, options, (response) => {
+      readBody(response, ask).then(
+        (body) => resolve({
+          status: response.statusCode ?? 0, headers: response.headers, body, url: ask.url, sent: ask.headers,
+        }),
+        fail,
+      );
+    });
+    request.on('error', fail);
+    request.end(ask.body);
+  });
+}
+
+async function readBody(response: http.IncomingMessage, ask: HttpAsk): Promise<Buffer> {
+  if (ask.headers['range'] !== undefined && response.statusCode === 200) {
+    response.destroy();
+    return Buffer.alloc(0);
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > ask.maxBytes) {
+      throw new RuntimeError('corrupt', `${originOf(ask.url)} answered with more than ${ask.maxBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function failure(ask: HttpAsk, error: Error): RuntimeError {
+  if (error instanceof RuntimeError) return error;
+  if (ask.signal.aborted) {
+    const kind = (ask.signal.reason as Error | undefined)?.name === 'TimeoutError' ? 'timeout' : 'cancelled';
+    return new RuntimeError(kind, `request to ${originOf(ask.url)} was given up`, error);
+  }
+  const code = (error as NodeJS.ErrnoException).code;
+  const why = error.name === 'AbortError' ? `no answer within ${answerWithinMs / 1000} s` : error.message || code;
+  return new RuntimeError('registry-unavailable', `${originOf(ask.url)}: ${why}`, error);
+}
+
+/** What may be shown of an address: queries carry signatures. */
+function originOf(url: string): string {
+  return new URL(url).origin;
+}

@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RuntimeError } from '../api/errors.ts';
+import type { Publish } from '../api/events.ts';
+import type { Log, Meter } from '../api/observe.ts';
+import type { Engine } from '../host/engine.ts';
+import { keyedQueue } from '../host/queue.ts';
+import { openLayers, type Layers } from './layers.ts';
+import type { Platform } from './manifest.ts';
+import { hostPlatform } from './platform.ts';
+import { createPuller } from './pull.ts';
+import type { Image, Images } from './record.ts';
+import { nameOf } from './reference.ts';
+import { openConfFile, type ConfFile } from './registry/conf-file.ts';
+import { candidates } from './registry/endpoint.ts';
+import { openRecords, type Records } from './records.ts';
+
+/** What the images need from around them. */
+export type ImagesOptions = {
+  /** Holds `images.db`, `layers/` and `tmp/`; made by the caller. */
+  root: string;
+  engine: Engine;
+  /** Path of registries.conf; `<path>.d` is read too. */
+  registriesConf: string;
+  /** This machine's, unless given. */
+  platform?: Platform;
+  log: Log;
+  meter: Meter;
+  publish: Publish;
+  /** Ids of the containers that use the image. */
+  usedBy: (imageId: string) => string[];
+};
+
+/** Opens the images below `root`, rid of what a crash left. Throws `unsupported` for a database of a newer release. */
+export async function openImages(options: ImagesOptions): Promise<Images> {
+  const { root, engine, log } = options;
+  const records = openRecords(join(root, 'images.db'));
+  const wanted = new Set(records.catalog.list().flatMap((image) => image.layers));
+  const layers = await openLayers({ root, engine, log, wanted, known: records.layers });
+  await dropIncomplete(records, layers, log);
+  const conf = openConfFile(options.registriesConf);
+  await conf.refresh().catch((error: unknown) => log.error('no image can be pulled', { error: String(error) }));
+
+  const queue = keyedQueue();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => queue.run('images', work);
+  const dropUnused = (diffIds: readonly string[]): Promise<void> => inTurn(() => discardUnused(diffIds, records, layers));
+  const platform = options.platform ?? (await thisMachine());
+  const puller = createPuller({ ...options, platform, records, layers, conf, inTurn, dropUnused });
+  const leases = createLeases();
+  return {
+    list: records.catalog.list,
+    find: (reference) => findImage(reference, records, conf),
+    pull: puller.pull,
+    async remove(reference) {
+      const gone = await inTurn(async () => {
+        const image = findImage(reference, records, conf);
+        if (image === undefined) return undefined;
+        requireUnused(image, reference, [...options.usedBy(image.id), ...leases.holders(image.id)]);
+        await records.remove(image.id);
+        return image;
+      });
+      if (gone === undefined) return;
+      options.publish({ type: 'image.removed', atNs: BigInt(Date.now()) * 1_000_000n, image: reference });
+      await dropUnused(gone.layers);
+    },
+    lease(imageId) {
+      if (records.catalog.byId(imageId) === undefined) throw new RuntimeError('not-found', `image ${imageId} is not here`);
+      return leases.take(imageId);
+    },
+    layerPaths: (image) => [...new Set(image.layers.toReversed())].map(layers.pathOf),
+    usage: layers.usage,
+    async close() {
+      await puller.close();
+      await inTurn(() => records.close());
+    },
+  };
+}
+
+/** An image whose layer is missing cannot run: without its record the next pull brings it whole. */
+async function dropIncomplete(records: Records, layers: Layers, log: Log): Promise<void> {
+  for (const image of records.catalog.list()) {
+    const missing = image.layers.find((diffId) => !layers.has(diffId));
+    if (missing === undefined) continue;
+    log.warn('image dropped, a layer of it is missing: pull it again', { image: image.id, layer: missing });
+    await records.remove(image.id);
+  }
+}
+
+async function thisMachine(): Promise<Platform> {
+  const { arm_version: armVersion } = process.config.variables as { arm_version?: string };
+  return hostPlatform(process.arch, armVersion ?? '', await readFile('/proc/cpuinfo', 'utf8'));
+}
+
+function findImage(reference: string, { catalog }: Records, conf: ConfFile): Image | undefined {
+  const hex = reference.replace(/^sha256:/, '');
+  const exact = catalog.byId(`sha256:${hex}`);
+  if (exact !== undefined) return exact;
+  try {
+    for (const candidate of candidates(reference, conf.current())) {
+      const named = catalog.byName(nameOf(candidate));
+      if (named !== undefined) return named;
+    }
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+  }
+  return /^[a-f0-9]{12,63}$/.test(hex) ? catalog.byPrefix(hex) : undefined;
+}
+
+function requireUnused(image: Image, reference: string, users: readonly string[]): void {
+  if (users.length === 0) return;
+  const named = users.slice(0, 3).join(', ') + (users.length > 3 ? ` and ${users.length - 3} more` : '');
+  throw new RuntimeError('in-use', `image ${reference} (${image.id}) is used by ${named}: remove them first`);
+}
+
+async function discardUnused(diffIds: readonly string[], records: Records, layers: Layers): Promise<void> {
+  const used = new Set(records.catalog.list().flatMap((image) => image.layers));
+  const unused = [...new Set(diffIds)].filter((diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId));
+  await layers.discard(unused);
+  await records.forgetLayers(unused);
+}
+
+type Leases = { take(imageId: string): () => void; holders(imageId: string): string[] };
+
+function createLeases(): Leases {
+  const counts = new Map<string, number>();
+  return {
+    take(imageId) {
+      counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        const left = (counts.get(imageId) ?? 1) - 1;
+        if (left > 0) counts.set(imageId, left);
+        else counts.delete(imageId);
+      };
+    },
+    holders: (imageId) => (counts.has(imageId) ? ['a container that is being created'] : []),
+  };
+}
