@@ -49,7 +49,11 @@ pub fn main() -> ExitCode {
         let outbox = outbox::Outbox::new(stream.try_clone()?);
         let exe = std::fs::read_link("/proc/self/exe")?;
         let engine = Engine { outbox, calls: call::Calls::default(), lanes: lanes::Lanes::new(), exe };
-        serve(&Arc::new(engine), stream)
+        let engine = Arc::new(engine);
+        let served = serve(&engine, stream);
+        // Whoever asked for what runs now is gone.
+        engine.calls.cancel_all();
+        served
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,14 +64,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads calls to the end of the stream. What runs then is killed: whoever asked for it is gone.
+/// Reads calls to the end of the stream.
 fn serve(engine: &Arc<Engine>, mut stream: UnixStream) -> std::io::Result<()> {
     let mut pending = Vec::new();
     let mut chunk = vec![0; 16 << 10];
     loop {
         let count = stream.read(&mut chunk)?;
         if count == 0 {
-            engine.calls.cancel_all();
             return Ok(());
         }
         pending.extend_from_slice(&chunk[..count]);

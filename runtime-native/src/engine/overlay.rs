@@ -106,6 +106,25 @@ fn escape(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::mount::{UnmountFlags, unmount};
+
+    #[test]
+    fn a_kernel_without_layer_by_layer_mounts_takes_a_hundred_layers_all_the_same() {
+        let base = std::env::temp_dir().join(format!("berth-overlay-{}", std::process::id()));
+        let dir = |name: String| {
+            std::fs::create_dir_all(base.join(&name)).unwrap();
+            base.join(&name).to_str().unwrap().to_owned()
+        };
+        let lower: Vec<String> = (0..100).map(|at| dir(format!("layers/{at:0>64}"))).collect();
+        let (upper, work, target) = (dir("upper".into()), dir("work".into()), dir("target".into()));
+        std::fs::write(format!("{}/bottom", lower[99]), "x").unwrap();
+        let mounted = mount_by_options(&Overlay { lower: &lower, upper: &upper, work: &work, target: &target });
+        let seen = std::fs::read_to_string(format!("{target}/bottom"));
+        let _ = unmount(&target, UnmountFlags::DETACH);
+        std::fs::remove_dir_all(&base).unwrap();
+        mounted.unwrap();
+        assert_eq!(seen.unwrap(), "x");
+    }
 
     #[test]
     fn options_name_the_topmost_layer_first_and_escape_separators() {

@@ -47,10 +47,13 @@ fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameE
     for dir in [&ask.upper, &ask.work, &ask.target] {
         dirs::make(Path::new(dir), 0o700, made).map_err(|error| failed(format!("make {dir}"), error))?;
     }
+    if !made.iter().any(|dir| dir == Path::new(&ask.upper)) {
+        return Ok(());
+    }
     same_root(top, &ask.upper).map_err(|error| failed(format!("give {} the owner and mode of {top}", ask.upper), error))
 }
 
-/// The upper directory's owner and mode are those of the container's `/`.
+/// A new upper directory's owner and mode are those of the container's `/`.
 fn same_root(layer: &str, upper: &str) -> Result<(), Errno> {
     let root = stat(layer)?;
     chown(upper, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;

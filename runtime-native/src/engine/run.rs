@@ -26,11 +26,19 @@ pub fn run(ask: &RunAsk, call: &Call) -> Result<RunReply, FrameError> {
     let mut child = start(ask).map_err(|error| failed(format!("run {}", ask.path), error))?;
     let pid = Pid::from_child(&child);
     call.kills(Victim::Group(pid));
-    let mut talk = Talk::new(&mut child, pid, ask.stdin.as_bytes()).map_err(|error| failed(format!("watch {}", ask.path), error))?;
-    let ended = talk.until(Some(Instant::now() + Duration::from_millis(ask.timeout_ms)));
+    let mut talk = match Talk::new(&mut child, pid, ask.stdin.as_bytes()) {
+        Ok(talk) => talk,
+        Err(error) => {
+            kill(&Victim::Group(pid));
+            call.spare();
+            let _ = child.wait();
+            return Err(failed(format!("watch {}", ask.path), error));
+        }
+    };
+    let ended = talk.until(Instant::now() + Duration::from_millis(ask.timeout_ms));
     if !ended {
         kill(&Victim::Group(pid));
-        if !talk.until(Some(Instant::now() + KILL_WAIT)) {
+        if !talk.until(Instant::now() + KILL_WAIT) {
             call.spare();
             call.engine.outbox.log("error", format!("{} (pid {}) does not end on SIGKILL", ask.path, child.id()));
             return Err(timeout(ask, &talk));
@@ -94,7 +102,7 @@ impl<'a> Talk<'a> {
     }
 
     /// Feeds and reads until the program has ended (true) or the deadline has passed (false).
-    fn until(&mut self, deadline: Option<Instant>) -> bool {
+    fn until(&mut self, deadline: Instant) -> bool {
         loop {
             match self.step(deadline, true) {
                 Step::Ended => return true,
@@ -106,7 +114,7 @@ impl<'a> Talk<'a> {
 
     /// Reads what is there after the exit, and what comes until both streams end or a short time has passed.
     fn drain(&mut self) {
-        let deadline = Some(Instant::now() + DRAIN);
+        let deadline = Instant::now() + DRAIN;
         self.stdin = None;
         while self.stdout.pipe.is_some() || self.stderr.pipe.is_some() {
             if matches!(self.step(deadline, false), Step::Late) {
@@ -115,16 +123,20 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn step(&mut self, deadline: Option<Instant>, mind_exit: bool) -> Step {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.map(|left| Timespec::try_from(left).unwrap_or_default());
+    /// One wait and what it brings. The clock is looked at first, for a program may write without end.
+    fn step(&mut self, deadline: Instant, mind_exit: bool) -> Step {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Step::Late;
+        }
+        let timeout = Timespec::try_from(left).unwrap_or_default();
         let ready = {
             let streams = [(&self.stdin, PollFlags::OUT), (&self.stdout.pipe, PollFlags::IN), (&self.stderr.pipe, PollFlags::IN)];
             let mut fds: Vec<PollFd> = streams.iter().filter_map(|(fd, flags)| Some(PollFd::new(fd.as_ref()?, *flags))).collect();
             if mind_exit {
                 fds.push(PollFd::from_borrowed_fd(self.pidfd.as_fd(), PollFlags::IN));
             }
-            match poll(&mut fds, timeout.as_ref()) {
+            match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return Step::Late,
                 Ok(_) => mind_exit && fds.last().is_some_and(|exit| !exit.revents().is_empty()),
                 Err(_) => false,

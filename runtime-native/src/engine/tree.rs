@@ -46,7 +46,7 @@ pub fn remove_tree(path: &Path, check: &dyn Fn() -> Result<(), FrameError>) -> R
 
 fn attempt(path: &Path, check: &dyn Fn() -> Result<(), FrameError>) -> Result<(), Errno> {
     let (parent, name) = walk::parent_of(path)?;
-    let top = match walk::open(&parent, &name) {
+    let top = match walk::open_here(&parent, &name) {
         Ok(top) => top,
         Err(Errno::NOTDIR | Errno::LOOP) => return unlink(parent.as_fd(), &name, FileType::Unknown, AtFlags::empty()),
         Err(error) => return Err(error),

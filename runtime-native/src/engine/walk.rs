@@ -44,9 +44,15 @@ pub fn walk(top: OwnedFd, visit: &mut impl Visit) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Opens a directory to walk, not following a symbolic link in the last place.
+/// Opens a directory to walk, also one that something is mounted on, not following a symbolic link in the last place.
 pub fn open(dir: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
     openat(dir, name, directory(), Mode::empty())
+}
+
+/// Opens a directory of the same mount; `XDEV` when something is mounted on it, `LOOP` or `NOTDIR` when it is none.
+pub fn open_here(dir: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+    openat2(dir, name, directory(), Mode::empty(), resolve)
 }
 
 fn directory() -> OFlags {
@@ -117,8 +123,7 @@ struct Above {
 
 impl Place {
     fn descend(&mut self, name: &CStr) -> Result<(), Errno> {
-        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
-        let below = openat2(&self.here, name, directory(), Mode::empty(), resolve)?;
+        let below = open_here(&self.here, name)?;
         let status = fstat(&self.here)?;
         let fd = Some(std::mem::replace(&mut self.here, below));
         self.above.push(Above { fd, device: status.st_dev, inode: status.st_ino });

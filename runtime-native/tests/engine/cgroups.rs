@@ -23,6 +23,25 @@ fn populate(dirs: &Value) -> Child {
     child
 }
 
+/// The tree of version 2, which hybrid hosts have without controllers.
+fn unified(name: &str) -> Option<Value> {
+    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().find(|root| Path::new(root).join("cgroup.subtree_control").exists())?;
+    Some(json!({ "unified": format!("{root}/berth-test-{}/{name}", std::process::id()) }))
+}
+
+#[test]
+fn a_cgroup_of_version_2_is_sampled_killed_and_removed() {
+    let Some(dirs) = unified("second") else { return };
+    let mut child = populate(&dirs);
+    let mut engine = Engine::start();
+    let ask = json!({ "groups": [{ "id": "a", "dirs": dirs }], "networks": [] });
+    assert_eq!(engine.call("sample", ask).unwrap()["groups"][0]["id"], "a");
+    engine.call("removeCgroup", json!({ "dirs": dirs, "timeoutMs": 5000 })).unwrap();
+    assert!(!Path::new(dirs["unified"].as_str().unwrap()).exists());
+    assert!(!child.wait().unwrap().success());
+    remove_parents(&dirs);
+}
+
 fn remove_parents(dirs: &Value) {
     for dir in dirs.as_object().unwrap().values() {
         let _ = std::fs::remove_dir(Path::new(dir.as_str().unwrap()).parent().unwrap());

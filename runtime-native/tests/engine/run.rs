@@ -51,6 +51,16 @@ fn a_daemon_that_keeps_the_output_open_does_not_hold_the_reply() {
 }
 
 #[test]
+fn output_without_end_neither_outlives_the_timeout_nor_holds_the_reply() {
+    let mut engine = Engine::start();
+    let begun = Instant::now();
+    assert_eq!(engine.call("run", shell("exec yes", 200)).unwrap_err().0, "timeout");
+    let reply = engine.call("run", shell("timeout 5 yes & echo $! >&2", 5000)).unwrap();
+    assert_eq!(reply["exitCode"], 0);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
 fn a_cancelled_run_ends_at_once_and_one_that_waits_is_answered_without_its_turn() {
     let mut engine = Engine::start();
     let running: Vec<u64> = (0..4).map(|_| engine.send("run", shell("sleep 50", 60000))).collect();

@@ -51,6 +51,8 @@ fn a_mount_below_a_tree_is_not_crossed() {
     let mut engine = Engine::start();
     let (kind, _) = engine.call("removeTrees", json!({ "unmount": [], "remove": [scratch.at("tree")] })).unwrap_err();
     assert_eq!(kind, "in-use");
+    let (kind, _) = engine.call("removeTrees", json!({ "unmount": [], "remove": [inside] })).unwrap_err();
+    assert_eq!(kind, "in-use");
     assert!(std::path::Path::new(&precious).exists());
     engine.call("removeTrees", json!({ "unmount": [inside], "remove": [scratch.at("tree")] })).unwrap();
     assert!(std::path::Path::new(&precious).exists() && !scratch.0.join("tree").exists());
