@@ -8,7 +8,7 @@ const { username, password } = credentials;
 
 for (const kind of ['basic', 'bearer'] as const) {
   const registry = (): Registry => {
-    const found = stage().guarded?.[kind];
+    const found = stage().guarded.get(kind);
     if (found === undefined) throw new Error('the story did not start the guarded registries');
     return found;
   };
@@ -43,7 +43,7 @@ for (const kind of ['basic', 'bearer'] as const) {
 
 test('a registry token is sent as it is', async (t) => {
   const { daemon, guarded } = stage();
-  const host = guarded?.bearer.host ?? '';
+  const host = guarded.get('bearer')?.host ?? '';
   const challenge = (await fetch(`http://${host}/v2/`)).headers.get('www-authenticate') ?? '';
   const field = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1] ?? '';
   const query = new URLSearchParams({ service: field('service'), scope: 'repository:berth/plain:pull' });

@@ -5,7 +5,7 @@ import test from 'ava';
 import { connect } from 'nats';
 import { exitOf, removePod, runPod, runScript } from './harness/pod.ts';
 import { freePort, ready, start, until, type Running } from './harness/process.ts';
-import { podFor, story } from './harness/story.ts';
+import { story } from './harness/story.ts';
 
 const port = await freePort();
 const directory = mkdtempSync(join(tmpdir(), 'berth-nats-'));
@@ -56,7 +56,7 @@ test('nothing waits for a NATS server that is away, and events flow again when i
   const { daemon } = stage();
   await server.kill();
   const startedMs = performance.now();
-  const pod = await podFor(t, daemon, 'untold');
+  const pod = await runPod(daemon, 'untold');
   await runScript(daemon, pod, 'c', 'sleep 1000');
   t.true(performance.now() - startedMs < 5000);
   await startNats();

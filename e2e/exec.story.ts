@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { crictl } from './harness/crictl.ts';
-import { exec, exitOf, runScript } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { exec, exitOf, runPod, runScript } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 const capBytes = 16 << 20;
 
 test('exec returns standard output, standard error and exit code apart', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'split');
+  const pod = await runPod(daemon, 'split');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   t.deepEqual(await exec(daemon, container, 'echo out; echo err >&2; exit 7'), { stdout: 'out\n', stderr: 'err\n', code: 7 });
   const result = await crictl(daemon, 'exec', '-s', container, 'sh', '-c', 'exit 3');
@@ -20,7 +20,7 @@ test('exec returns standard output, standard error and exit code apart', async (
 
 test('exec output beyond 16 MiB is dropped while the command runs to its end', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'cap');
+  const pod = await runPod(daemon, 'cap');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const script = `head -c ${capBytes + 5_000_000} /dev/zero; echo done >&2`;
   const reply = await exec(daemon, container, script, 60);
@@ -31,7 +31,7 @@ test('exec output beyond 16 MiB is dropped while the command runs to its end', a
 
 test('a timeout ends the whole process tree, also a child in a session of its own', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'timeout');
+  const pod = await runPod(daemon, 'timeout');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const error = await t.throwsAsync(exec(daemon, container, 'setsid sleep 43219 & sleep 54329', 1));
   t.is((error as Error & { code?: number }).code, status.DEADLINE_EXCEEDED);
@@ -42,7 +42,7 @@ test('a timeout ends the whole process tree, also a child in a session of its ow
 
 test('exec ends with its process although a child still holds the output', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'drain');
+  const pod = await runPod(daemon, 'drain');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const startedMs = performance.now();
   t.is((await exec(daemon, container, 'sleep 30 & echo hi')).stdout, 'hi\n');
@@ -51,14 +51,14 @@ test('exec ends with its process although a child still holds the output', async
 
 test('exec runs in the container: its files, user, host name and environment', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'inside');
+  const pod = await runPod(daemon, 'inside');
   const container = await runScript(daemon, pod, 'c', 'echo made > /tmp/file; sleep 1000', { envs: [{ key: 'COLOUR', value: Buffer.from('blue') }] });
   t.is((await exec(daemon, container, 'sleep 0.3; cat /tmp/file; hostname; id -u; echo $COLOUR')).stdout, 'made\ninside\n0\nblue\n');
 });
 
 test('exec into a container that does not exist or has exited is refused', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'gone');
+  const pod = await runPod(daemon, 'gone');
   const container = await runScript(daemon, pod, 'c', 'exit 0');
   await exitOf(daemon, container);
   await t.throwsAsync(exec(daemon, container, 'true'));

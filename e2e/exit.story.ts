@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { containerConfig, createContainer, exitOf, runScript, statusOf } from './harness/pod.ts';
+import { containerConfig, createContainer, exitOf, runPod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
-import { podFor, story } from './harness/story.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 
 for (const [code, reason] of [[0, 'Completed'], [3, 'Error'], [255, 'Error']] as const) {
   test(`a container that exits with ${code} shows that code and the reason ${reason}`, async (t) => {
     const { daemon } = stage();
-    const pod = await podFor(t, daemon, `exit-${code}`);
+    const pod = await runPod(daemon, `exit-${code}`);
     const status = await exitOf(daemon, await runScript(daemon, pod, 'c', `exit ${code}`));
     t.is(status.exit_code, code);
     t.is(status.reason, reason);
@@ -20,7 +20,7 @@ for (const [code, reason] of [[0, 'Completed'], [3, 'Error'], [255, 'Error']] as
 
 test('a container killed by a signal shows 128 plus its number', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'signalled');
+  const pod = await runPod(daemon, 'signalled');
   const marker = `${10_000 + (process.pid % 10_000)}`;
   const container = await createContainer(daemon, pod, containerConfig('c', ['sleep', `5${marker}`]));
   await daemon.cri.call('StartContainer', { container_id: container });
@@ -33,7 +33,7 @@ test('a container killed by a signal shows 128 plus its number', async (t) => {
 
 test('a command that does not exist fails with an error that names it, and the container can be removed', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'missing');
+  const pod = await runPod(daemon, 'missing');
   let container_id: string | undefined;
   const error = await t.throwsAsync(async () => {
     container_id = await createContainer(daemon, pod, containerConfig('c', ['/no/such/program']));
@@ -47,7 +47,7 @@ test('a command that does not exist fails with an error that names it, and the c
 
 test('a removed container is gone at once, also when it was running', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'removed');
+  const pod = await runPod(daemon, 'removed');
   const container_id = await runScript(daemon, pod, 'c', 'sleep 1000');
   await daemon.cri.call('RemoveContainer', { container_id });
   t.deepEqual((await daemon.cri.call('ListContainers', { filter: { id: container_id } })).containers, []);

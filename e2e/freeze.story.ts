@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { runPod, removePod, runScript } from './harness/pod.ts';
+import { runPod, runScript } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
 
@@ -63,5 +63,4 @@ test(`with the root's file system frozen, lists and status answer within ${limit
     t.log(`${method}: ${samples.length} calls, 99th percentile ${p99.toFixed(2)} ms`);
     t.true(p99 <= limitMs, `${method} took ${p99.toFixed(2)} ms`);
   }
-  await Promise.all(pods.map((pod) => removePod(daemon, pod.id)));
 });

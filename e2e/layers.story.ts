@@ -1,13 +1,13 @@
 import test, { type ExecutionContext } from 'ava';
-import { containerConfig, createContainer, exec } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { containerConfig, createContainer, exec, runPod } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const images = ['docker.io/berth/layers:1', 'docker.io/berth/zstd:1', 'docker.io/berth/plain:1'] as const;
 const stage = story({ images });
 
 async function shellIn(t: ExecutionContext, image: string): Promise<(script: string) => Promise<string>> {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'tree');
+  const pod = await runPod(daemon, 'tree');
   const container_id = await createContainer(daemon, pod, containerConfig('c', ['sleep', '1000'], { image: { image } }));
   await daemon.cri.call('StartContainer', { container_id });
   return async (script) => {

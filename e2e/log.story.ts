@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { exitOf, logLines, logOf, runScript } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { exitOf, logLines, logOf, runPod, runScript } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 
 test('output is kept by stream, one record per line', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'streams');
+  const pod = await runPod(daemon, 'streams');
   await exitOf(daemon, await runScript(daemon, pod, 'c', 'echo one; sleep 0.2; echo two >&2; sleep 0.2; echo; echo three'));
   t.deepEqual(logOf(pod, 'c'), [
     { stream: 'stdout', tag: 'F', text: 'one' }, { stream: 'stderr', tag: 'F', text: 'two' },
@@ -18,7 +18,7 @@ test('output is kept by stream, one record per line', async (t) => {
 
 test('a long line is kept as partial records that join to the line, and no record is malformed', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'long');
+  const pod = await runPod(daemon, 'long');
   await exitOf(daemon, await runScript(daemon, pod, 'c', 'head -c 50000 /dev/zero | tr "\\0" x; echo; echo short'));
   const records = logOf(pod, 'c');
   const last = records.findIndex((record) => record.tag === 'F');
@@ -29,14 +29,14 @@ test('a long line is kept as partial records that join to the line, and no recor
 
 test('a last line without line feed is kept', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'tail');
+  const pod = await runPod(daemon, 'tail');
   await exitOf(daemon, await runScript(daemon, pod, 'c', 'printf no-newline'));
   t.is(logOf(pod, 'c').map((record) => record.text).join(''), 'no-newline');
 });
 
 test('after a rotation the new file exists at once, the old one is finished and no line is lost', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'rotate');
+  const pod = await runPod(daemon, 'rotate');
   const container_id = await runScript(daemon, pod, 'c', 'i=0; while true; do i=$((i+1)); echo $i; usleep 2000; done');
   await logLines(pod, 'c', 20);
   const path = join(pod.config.log_directory, 'c.log');
@@ -53,7 +53,7 @@ test('after a rotation the new file exists at once, the old one is finished and 
 
 test('reopening the log of an exited container either makes the file or fails without making it', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'late');
+  const pod = await runPod(daemon, 'late');
   const container_id = await runScript(daemon, pod, 'c', 'echo x');
   await exitOf(daemon, container_id);
   const path = join(pod.config.log_directory, 'c.log');

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import test from 'ava';
 import type { Daemon } from './harness/daemon.ts';
-import { exec, podConfig, removePod, runScript, type Pod } from './harness/pod.ts';
+import { exec, podConfig, removePod, runPod, runScript, type Pod } from './harness/pod.ts';
 import { freePort, until } from './harness/process.ts';
-import { podFor, story } from './harness/story.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 const serve = 'mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 80 -h /www';
@@ -18,29 +18,29 @@ const textAt = async (url: string): Promise<string> =>
 
 test('two pods reach each other, and the host reaches them, by address', async (t) => {
   const { daemon } = stage();
-  const [server, client] = [await podFor(t, daemon, 'server'), await podFor(t, daemon, 'client')];
+  const [server, client] = [await runPod(daemon, 'server'), await runPod(daemon, 'client')];
   await runScript(daemon, server, 'c', serve);
   const container = await runScript(daemon, client, 'c', 'sleep 1000');
   const address = await addressOf(daemon, server);
   t.not(address, await addressOf(daemon, client));
   await until(async () => await textAt(`http://${address}/`) === 'server\n', 5000, 'the host to reach the pod');
-  t.is((await exec(daemon, container, `wget -q -T 5 -O - http://${address}/`)).stdout, 'server\n');
+  t.is((await exec(daemon, container, `wget -q -O - http://${address}/`)).stdout, 'server\n');
 });
 
 test('a pod reaches the host by its address on the bridge', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'outward');
+  const pod = await runPod(daemon, 'outward');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const server = createServer((_, response) => { response.end('host\n'); });
   const port = await freePort();
   await new Promise<void>((resolve) => { server.listen(port, daemon.network.gateway, resolve); });
   t.teardown(() => { server.close(); server.closeAllConnections(); });
-  t.is((await exec(daemon, container, `wget -q -T 5 -O - http://${daemon.network.gateway}:${port}/`)).stdout, 'host\n');
+  t.is((await exec(daemon, container, `wget -q -O - http://${daemon.network.gateway}:${port}/`)).stdout, 'host\n');
 });
 
 test('containers of one pod share localhost, and a pod has a localhost of its own', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'shared');
+  const pod = await runPod(daemon, 'shared');
   await runScript(daemon, pod, 'server', serve);
   const container = await runScript(daemon, pod, 'client', 'sleep 1000');
   t.is((await exec(daemon, container, 'sleep 0.3; wget -q -O - http://127.0.0.1/')).stdout, 'shared\n');
@@ -50,7 +50,7 @@ test('containers of one pod share localhost, and a pod has a localhost of its ow
 test('a host port leads to the pod until the pod is stopped', async (t) => {
   const { daemon } = stage();
   const host_port = await freePort();
-  const pod = await podFor(t, daemon, 'port', { port_mappings: [{ protocol: 0, container_port: 80, host_port }] });
+  const pod = await runPod(daemon, 'port', { port_mappings: [{ protocol: 0, container_port: 80, host_port }] });
   await runScript(daemon, pod, 'c', serve);
   const url = `http://${daemon.network.gateway}:${host_port}/`;
   await until(async () => await textAt(url) === 'port\n', 5000, 'the host port to answer');
@@ -62,7 +62,7 @@ test('a host port leads to the pod until the pod is stopped', async (t) => {
 test('host name, name servers and sysctls are as the pod asks', async (t) => {
   const { daemon } = stage();
   const wish = podConfig(daemon, 'asks');
-  const pod = await podFor(t, daemon, 'asks', {
+  const pod = await runPod(daemon, 'asks', {
     hostname: 'asked-for', dns_config: { servers: ['10.96.0.10'], searches: ['svc.cluster.local'], options: ['ndots:5'] },
     linux: { ...Object(wish['linux']), sysctls: { 'net.ipv4.ip_unprivileged_port_start': '77' } },
   });
@@ -76,7 +76,7 @@ test("a pod on the host's network sees the host's interfaces and has no address 
   const { daemon } = stage();
   const namespace_options = { pid: 1, network: 2 };
   const linux = { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options } };
-  const pod = await podFor(t, daemon, 'host', { linux });
+  const pod = await runPod(daemon, 'host', { linux, hostname: '' });
   const container = await runScript(daemon, pod, 'c', 'sleep 1000', { linux: { security_context: { namespace_options } } });
   t.true((await exec(daemon, container, 'ls /sys/class/net')).stdout.split('\n').includes(daemon.network.bridge));
   t.is(await addressOf(daemon, pod), '');
@@ -84,10 +84,10 @@ test("a pod on the host's network sees the host's interfaces and has no address 
 
 test('an address given back by a removed pod leaves no rule and no interface behind', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'brief');
+  const pod = await runPod(daemon, 'brief');
   const address = await addressOf(daemon, pod);
   await removePod(daemon, pod.id);
-  const again = await podFor(t, daemon, 'brief');
+  const again = await runPod(daemon, 'brief');
   t.not(await addressOf(daemon, again), '');
   t.regex(address, /^10\./);
 });

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { exec, exitOf, runScript } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { exec, exitOf, runPod, runScript } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 const limitBytes = 48 << 20;
@@ -9,7 +9,7 @@ const limited = { linux: { resources: { memory_limit_in_bytes: limitBytes, cpu_p
 
 test('a container that needs more than its memory limit exits with 137 and the reason OOMKilled', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'oom');
+  const pod = await runPod(daemon, 'oom');
   const status = await exitOf(daemon, await runScript(daemon, pod, 'c', 'exec tail /dev/zero', limited), 30_000);
   t.is(status.exit_code, 137);
   t.is(status.reason, 'OOMKilled');
@@ -17,7 +17,7 @@ test('a container that needs more than its memory limit exits with 137 and the r
 
 test('limits stand in the cgroup of the container, below the cgroup parent of the pod', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'limits');
+  const pod = await runPod(daemon, 'limits');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000', limited);
   const files = ['memory.limit_in_bytes', 'memory.max'].flatMap((name) => globSync(`/sys/fs/cgroup/**/${container}*/**/${name}`));
   const named = [...files, ...['memory.limit_in_bytes', 'memory.max'].flatMap((name) => globSync(`/sys/fs/cgroup/**/crio-${container}*/${name}`))];
@@ -28,7 +28,7 @@ test('limits stand in the cgroup of the container, below the cgroup parent of th
 
 test('stats tell the memory and CPU of a running container', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'stats');
+  const pod = await runPod(daemon, 'stats');
   const container_id = await runScript(daemon, pod, 'c', 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 1000', limited);
   await exec(daemon, container_id, 'sleep 1');
   const { stats } = await daemon.cri.call('ContainerStats', { container_id });

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { createContainer, containerConfig, statusOf } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { containerConfig, createContainer, runPod, statusOf } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 import type { Image } from './harness/replies.ts';
 
 const stage = story({ images: [] });
@@ -60,7 +60,7 @@ test('a name without tag means latest, and the user of the image is told', async
 test('the id of the image is the same string in PullImage, ListContainers and ContainerStatus', async (t) => {
   const { daemon } = stage();
   const ref = await pull(tagged);
-  const pod = await podFor(t, daemon, 'ids');
+  const pod = await runPod(daemon, 'ids');
   const container = await createContainer(daemon, pod, containerConfig('c', ['true']));
   const { containers } = await daemon.cri.call('ListContainers', {});
   t.is(containers[0]?.image_id, ref);

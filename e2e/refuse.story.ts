@@ -45,7 +45,7 @@ for (const [image, why, message] of [
     await t.throwsAsync(daemon.cri.call('PullImage', { image: { image: `docker.io/${image}` } }), { message });
     t.is((await daemon.cri.call('ImageStatus', { image: { image: `docker.io/${image}` } })).image, null);
     t.deepEqual((await daemon.cri.call('ListImages', {})).images, []);
-    t.deepEqual(kept(daemon.root), before);
+    t.deepEqual(kept(daemon.root).filter((path) => !before.includes(path)).slice(0, 10), []);
   });
 }
 
@@ -61,7 +61,7 @@ test('a layer that ends too early is refused and nothing of it is kept, and a la
     return bytes.subarray(0, bytes.length / 2);
   });
   await t.throwsAsync(daemon.cri.call('PullImage', { image }));
-  t.deepEqual(kept(daemon.root), before);
+  t.deepEqual(kept(daemon.root).filter((path) => !before.includes(path)).slice(0, 10), []);
   rewrite(storage, layer, () => whole);
   await daemon.cri.call('PullImage', { image });
   t.not((await daemon.cri.call('ImageStatus', { image })).image, null);

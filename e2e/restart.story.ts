@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { killEngine } from './harness/daemon.ts';
-import { exec, exitOf, logOf, podConfig, runScript, statusOf } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { exec, exitOf, logOf, podConfig, runPod, runScript, statusOf } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 
 test('containers outlive a killed daemon, their logs go on, and exits in between are known with their codes', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'survivor');
+  const pod = await runPod(daemon, 'survivor');
   const chatty = await runScript(daemon, pod, 'chatty', 'while true; do echo line; sleep 0.1; done');
   const brief = await runScript(daemon, pod, 'brief', 'sleep 1; exit 7');
   const before = await statusOf(daemon, chatty);
@@ -33,7 +33,7 @@ test('containers outlive a killed daemon, their logs go on, and exits in between
 
 test('a daemon stopped in order leaves its pods running as well', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'upgrade');
+  const pod = await runPod(daemon, 'upgrade');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   await daemon.stop();
   await daemon.start();
@@ -42,7 +42,7 @@ test('a daemon stopped in order leaves its pods running as well', async (t) => {
 
 test('a pod stopped after a restart gives everything back', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'late-stop', { port_mappings: [{ protocol: 0, container_port: 80, host_port: 28_080 }] });
+  const pod = await runPod(daemon, 'late-stop', { port_mappings: [{ protocol: 0, container_port: 80, host_port: 28_080 }] });
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   await daemon.kill();
   await daemon.start();
@@ -52,12 +52,12 @@ test('a pod stopped after a restart gives everything back', async (t) => {
 
 test('a killed engine is replaced; running containers and new pods do not notice', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'engine');
+  const pod = await runPod(daemon, 'engine');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   await killEngine(daemon);
   t.is((await statusOf(daemon, container)).state, 'CONTAINER_RUNNING');
   t.is((await exec(daemon, container, 'echo ok')).stdout, 'ok\n');
-  const after = await podFor(t, daemon, 'after-engine');
+  const after = await runPod(daemon, 'after-engine');
   t.is((await exitOf(daemon, await runScript(daemon, after, 'c', 'exit 4'))).exit_code, 4);
 });
 

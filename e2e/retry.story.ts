@@ -1,6 +1,6 @@
 import test from 'ava';
 import { busybox, containerConfig, createContainer, podConfig, removePod, runPod } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { story } from './harness/story.ts';
 
 const stage = story();
 
@@ -12,7 +12,6 @@ test('the same RunPodSandbox again returns the same pod, after the first and bes
   t.deepEqual(replies.map((reply) => reply.pod_sandbox_id), [first, first, first]);
   t.is((await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id, first);
   t.is((await daemon.cri.call('ListPodSandbox', {})).items.length, 1);
-  await removePod(daemon, first);
 });
 
 test('a RunPodSandbox given up by its caller is finished for the retry', async (t) => {
@@ -21,12 +20,11 @@ test('a RunPodSandbox given up by its caller is finished for the retry', async (
   await t.throwsAsync(daemon.cri.call('RunPodSandbox', { config }, 10));
   const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config });
   t.deepEqual((await daemon.cri.call('ListPodSandbox', {})).items.map((item) => item.id), [pod_sandbox_id]);
-  await removePod(daemon, pod_sandbox_id);
 });
 
 test('the same CreateContainer again returns the same container, after the first and beside it', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'container-again');
+  const pod = await runPod(daemon, 'container-again');
   const config = containerConfig('c', ['sleep', '1000']);
   const ids = await Promise.all([1, 2, 3].map(() => createContainer(daemon, pod, config)));
   t.is(new Set([...ids, await createContainer(daemon, pod, config)]).size, 1);
@@ -42,12 +40,11 @@ test('another attempt, another uid and a removed name each make a new pod', asyn
   await removePod(daemon, first);
   const again = (await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id;
   t.is(new Set([first, second, third.id, again]).size, 4);
-  for (const id of [second, third.id, again]) await removePod(daemon, id);
 });
 
 test('a create that failed leaves its name free', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'failed');
+  const pod = await runPod(daemon, 'failed');
   await t.throwsAsync(createContainer(daemon, pod, containerConfig('c', ['true'], { image: { image: 'docker.io/berth/absent:1' } })));
   t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
   await createContainer(daemon, pod, containerConfig('c', ['true'], { image: { image: busybox } }));

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { createContainer, containerConfig, exitOf, logLines, runScript, statusOf } from './harness/pod.ts';
-import { podFor, story } from './harness/story.ts';
+import { containerConfig, createContainer, exitOf, logLines, runPod, runScript, statusOf } from './harness/pod.ts';
+import { story } from './harness/story.ts';
 
 const nginx = 'registry.k8s.io/e2e-test-images/nginx:1.14-2';
 const stage = story({ images: ['registry.k8s.io/e2e-test-images/busybox:1.29-2', nginx] });
@@ -13,7 +13,7 @@ const elapsedMs = async (work: Promise<unknown>): Promise<number> => {
 
 test('a container that handles SIGTERM ends with its own exit code before the grace is over', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'graceful');
+  const pod = await runPod(daemon, 'graceful');
   const container_id = await runScript(daemon, pod, 'c', 'trap "exit 5" TERM; echo ready; while true; do sleep 0.1; done');
   await logLines(pod, 'c', 1);
   t.true(await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 20 })) < 5000);
@@ -22,7 +22,7 @@ test('a container that handles SIGTERM ends with its own exit code before the gr
 
 test('a container that ignores SIGTERM is killed when the grace is over', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'stubborn');
+  const pod = await runPod(daemon, 'stubborn');
   const container_id = await runScript(daemon, pod, 'c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done');
   await logLines(pod, 'c', 1);
   const tookMs = await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 1 }));
@@ -34,7 +34,7 @@ test('a container that ignores SIGTERM is killed when the grace is over', async 
 
 test('a second stop with a shorter grace shortens the first', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'hurry');
+  const pod = await runPod(daemon, 'hurry');
   const container_id = await runScript(daemon, pod, 'c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done');
   await logLines(pod, 'c', 1);
   const first = elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 60 }));
@@ -45,7 +45,7 @@ test('a second stop with a shorter grace shortens the first', async (t) => {
 
 test('a stop whose caller went away is carried out', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'abandoned');
+  const pod = await runPod(daemon, 'abandoned');
   const container_id = await runScript(daemon, pod, 'c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done');
   await logLines(pod, 'c', 1);
   await t.throwsAsync(daemon.cri.call('StopContainer', { container_id, timeout: 2 }, 300));
@@ -54,7 +54,7 @@ test('a stop whose caller went away is carried out', async (t) => {
 
 test("the image's stop signal is the one that is sent", async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'signal');
+  const pod = await runPod(daemon, 'signal');
   const container_id = await createContainer(daemon, pod, { ...containerConfig('c', []), image: { image: nginx } });
   await daemon.cri.call('StartContainer', { container_id });
   await new Promise((resolve) => { setTimeout(resolve, 500); });
@@ -64,7 +64,7 @@ test("the image's stop signal is the one that is sent", async (t) => {
 
 test('stopping the pod ends its containers, and every stop may be repeated', async (t) => {
   const { daemon } = stage();
-  const pod = await podFor(t, daemon, 'twice');
+  const pod = await runPod(daemon, 'twice');
   const container_id = await runScript(daemon, pod, 'c', 'sleep 1000');
   for (const _ of [1, 2]) await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
   t.is((await statusOf(daemon, container_id)).state, 'CONTAINER_EXITED');

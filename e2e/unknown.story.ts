@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { containerConfig, podConfig, runPod, removePod } from './harness/pod.ts';
+import { containerConfig, podConfig, runPod } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
 
@@ -48,7 +48,6 @@ test('a container in an unknown pod is answered with NotFound, in a stopped one 
   const pod = await runPod(daemon, 'stopped');
   await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
   t.is(await codeOf(t, 'CreateContainer', { pod_sandbox_id: pod.id, config, sandbox_config: pod.config }), status.FAILED_PRECONDITION);
-  await removePod(daemon, pod.id);
 });
 
 test('requests without what they need are answered with InvalidArgument', async (t) => {

@@ -28,6 +28,7 @@ export type Daemon = DaemonParts & {
   readonly logPath: string;
   readonly cri: Cri;
   readonly pid: () => number;
+  readonly isRunning: () => boolean;
   /** Starts it again with the same directories. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -60,6 +61,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const daemon: Daemon = {
     ...parts, endpoint: `unix://${socket}`, podLogs, cgroupParent: `/${basename(directory)}`, logPath, cri,
     pid: () => running?.pid ?? -1,
+    isRunning: () => running !== undefined && running.ended() === undefined,
     start: async () => {
       running = start(launched.command, launched.args, logPath, launched.env);
       await ready(running, () => isUp(cri), 30_000);
@@ -113,6 +115,7 @@ export async function killEngine(daemon: Daemon): Promise<void> {
 export function discard(daemon: Daemon): void {
   daemon.cri.close();
   removeNetwork(daemon.network);
+  for (const id of daemon.cri.ids) spawnSync('ip', ['netns', 'delete', id], { stdio: 'ignore' });
   const mounted = textOf('/proc/self/mounts').split('\n').map((line) => line.split(' ')[1] ?? '');
   for (const path of mounted.filter((name) => name.startsWith(daemon.directory)).reverse()) spawnSync('umount', ['-l', path]);
   for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from './daemon.ts';
 
-const ourProcesses = new Set(['berthd', 'berth-engine', 'berth-shim', 'berth-native']);
+const ourNames = new Set(['berthd', 'berth-engine', 'berth-shim', 'berth-native']);
 
 /** Everything that exists now because of this daemon and its pods, one line each; compare two to find leaks. */
 export function traces(daemon: Daemon): Set<string> {
@@ -48,15 +48,21 @@ function cgroups(daemon: Daemon, ids: readonly string[]): string[] {
 }
 
 function processes(daemon: Daemon, ids: readonly string[]): string[] {
+  return ownProcesses(daemon, ids).map(({ pid, name }) => (ourNames.has(name) ? `process ${name}` : `process ${pid} ${name}`));
+}
+
+/** The daemon, its engine and shims, and all that runs in its pods; zombies do not count. */
+export function ownProcesses(daemon: Daemon, ids: readonly string[] = [...daemon.cri.ids]): { pid: number; name: string }[] {
   const sockets = unixSockets(daemon);
   const ownNamespace = linkOf('/proc/self/ns/mnt');
   return namesIn('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
     const name = textOf(`/proc/${pid}/comm`).trim();
     if (name === '' || /^State:\tZ/m.test(textOf(`/proc/${pid}/status`))) return [];
-    if (ourProcesses.has(name)) return speaksOf(pid, daemon, sockets) ? [`process ${name}`] : [];
-    const inside = linkOf(`/proc/${pid}/ns/mnt`) !== ownNamespace && textOf(`/proc/${pid}/mountinfo`).includes(daemon.directory);
+    const found = { pid: Number(pid), name };
+    if (ourNames.has(name)) return speaksOf(pid, daemon, sockets) ? [found] : [];
+    const inside = ![ownNamespace, ''].includes(linkOf(`/proc/${pid}/ns/mnt`)) && textOf(`/proc/${pid}/mountinfo`).includes(daemon.directory);
     const cgroup = textOf(`/proc/${pid}/cgroup`);
-    return inside || cgroup.includes(`${daemon.cgroupParent}/`) || names(cgroup, ids) ? [`process ${pid} ${name}`] : [];
+    return inside || cgroup.includes(`${daemon.cgroupParent}/`) || names(cgroup, ids) ? [found] : [];
   });
 }
 
