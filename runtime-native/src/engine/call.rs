@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// One call from its arrival to its reply.
 pub struct Call {
@@ -122,10 +125,12 @@ impl Calls {
         self.in_flight().remove(&id);
     }
 
-    /// Cancels everything, for berthd is gone.
-    pub fn cancel_all(&self) {
-        for call in self.in_flight().values() {
-            call.cancel();
+    /// Cancels everything, for berthd is gone, and waits until what runs has undone its work, at most `longest`.
+    pub fn cancel_all(&self, longest: Duration) {
+        self.in_flight().retain(|_, call| !call.cancel());
+        let deadline = Instant::now() + longest;
+        while !self.in_flight().is_empty() && Instant::now() < deadline {
+            std::thread::sleep(LOOK_AGAIN);
         }
     }
 

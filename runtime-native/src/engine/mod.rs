@@ -12,7 +12,7 @@ mod fetch;
 mod inherited;
 mod lanes;
 mod launch;
-mod messages;
+pub(crate) mod messages;
 mod mount;
 mod outbox;
 mod overlay;
@@ -32,6 +32,10 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// At the end, work in flight gets this long to kill what it runs and undo what it made.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// What all calls share.
 pub struct Engine {
@@ -52,7 +56,7 @@ pub fn main() -> ExitCode {
         let engine = Arc::new(engine);
         let served = serve(&engine, stream);
         // Whoever asked for what runs now is gone.
-        engine.calls.cancel_all();
+        engine.calls.cancel_all(LAST_WAIT);
         served
     });
     match served {
