@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,13 +15,14 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 /** Spawns what `run` asks for, as the engine would. */
 function spawningEngine(ran: string[]): Engine {
   const run = async ({ path, args, env, stdin }: RunAsk, signal?: AbortSignal): Promise<RunReply> => new Promise((resolve, reject) => {
-    ran.push(`${env['CNI_COMMAND']} ${path.split('/').at(-1)}`);
+    ran.push(`${env['CNI_COMMAND'] ?? ''} ${path.split('/').at(-1)}`);
     const child = spawn(path, args, { env, ...(signal === undefined ? {} : { signal }) });
     const out = { stdout: '', stderr: '' };
     child.stdout.on('data', (data: Buffer) => { out.stdout += data.toString(); });
     child.stderr.on('data', (data: Buffer) => { out.stderr += data.toString(); });
     child.on('error', reject);
     child.on('close', (code) => resolve({ exitCode: code ?? 0, signal: code === null ? 9 : 0, ...out }));
+    child.stdin.on('error', () => {});
     child.stdin.end(stdin);
   });
   return {
@@ -49,7 +50,8 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
   });
   t.teardown(() => {
     execFileSync('ip', ['netns', 'del', netns]);
-    try { execFileSync('ip', ['link', 'del', names.bridge], { stdio: 'ignore' }); } catch { /* never made */ }
+    spawnSync('ip', ['link', 'del', names.bridge]);
+    removeRules(`t${tag}`);
     rmSync(dir, { recursive: true });
   });
   const pod: NetworkPod = {
@@ -57,7 +59,17 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
     portMappings: [], annotations: {}, dns: null,
   };
   const leases = (): string[] => existsSync(join(names.dataDir, `t${tag}`)) ? readdirSync(join(names.dataDir, `t${tag}`)).filter((file) => /^\d/.test(file)) : [];
-  return { open, pod, ran, netns, names, leases, cache: join(dir, 'cache') };
+  return { open, pod, ran, netns, leases, octet: names.octet, name: `t${tag}`, cache: join(dir, 'cache') };
+}
+
+/** Takes every rule out of the nat table that names the network, and the chains that only those lead to. */
+function removeRules(network: string): void {
+  const saved = execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(network));
+  const jumps = saved.filter((line) => line.startsWith('-A POSTROUTING'));
+  for (const chain of jumps.map((line) => line.split(' ').at(-1) ?? '')) {
+    const rule = saved.find((line) => line.startsWith('-A POSTROUTING') && line.endsWith(chain)) ?? '';
+    execFileSync('iptables-restore', ['--noflush'], { input: `*nat\n${rule.replace('-A', '-D')}\n-F ${chain}\n-X ${chain}\nCOMMIT\n` });
+  }
 }
 
 const bridged = ({ bridge, dataDir, octet }: { bridge: string; dataDir: string; octet: number }): object => ({
@@ -65,9 +77,10 @@ const bridged = ({ bridge, dataDir, octet }: { bridge: string; dataDir: string; 
   ipam: { type: 'host-local', dataDir, ranges: [[{ subnet: `10.211.${octet}.0/24` }]], routes: [{ dst: '0.0.0.0/0' }] },
 });
 const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+const plugins = (ran: string[]): string[] => ran.filter((line) => /^(ADD|DEL) /.test(line));
 const never = new AbortController().signal;
 
-const masquerades = (id: string): boolean => execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).includes(id);
+const natRules = (): string => execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' });
 
 test('a pod gets an address on its interface and gives it back', async (t) => {
   const { open, pod, ran, netns, leases } = bench(t, (names) => [bridged(names), portmap]);
@@ -80,8 +93,8 @@ test('a pod gets an address on its interface and gives it back', async (t) => {
   await network.detach(pod, attachment, never);
   await network.detach(pod, attachment, never);
   t.deepEqual(leases(), []);
-  t.false(masquerades(pod.id));
-  t.deepEqual(ran, ['ADD bridge', 'DEL bridge', 'DEL bridge'], 'portmap is not run for a pod without port mappings');
+  t.false(natRules().includes(pod.id));
+  t.deepEqual(plugins(ran), ['ADD bridge', 'DEL bridge', 'DEL bridge'], 'portmap is not run for a pod without port mappings');
 });
 
 test('host ports lead into the pod until it is detached', async (t) => {
@@ -92,13 +105,12 @@ test('host ports lead into the pod until it is detached', async (t) => {
     { hostPort: 0, containerPort: 81, protocol: 'tcp' as const, hostIP: '' },
   ] };
   const attachment = await network.attach(mapped, never);
-  const rules = (): string => execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' });
-  t.regex(rules(), /--dport 28911 .*--to-destination 10\.211\.\d+\.\d+:80/);
+  t.regex(natRules(), /--dport 28911 .*--to-destination 10\.211\.\d+\.\d+:80/);
   t.is(attachment.portMappings.length, 1);
 
   await network.detach({ ...pod }, attachment, never);
-  t.notRegex(rules(), /28911/);
-  t.deepEqual(ran, ['ADD bridge', 'ADD portmap', 'DEL portmap', 'DEL bridge']);
+  t.notRegex(natRules(), /28911/);
+  t.deepEqual(plugins(ran), ['ADD bridge', 'ADD portmap', 'DEL portmap', 'DEL bridge']);
 });
 
 test('an ADD that fails in the chain leaves nothing', async (t) => {
@@ -106,7 +118,7 @@ test('an ADD that fails in the chain leaves nothing', async (t) => {
   const network = await open();
   await t.throwsAsync(network.attach(pod, never), { message: /attach pod .* to network .*: CNI ADD by tuning/ });
   t.deepEqual(leases(), []);
-  t.false(masquerades(pod.id));
+  t.false(natRules().includes(pod.id));
 });
 
 test('a pod whose namespace is gone is detached all the same', async (t) => {
@@ -145,9 +157,14 @@ test('the network is ready only with a valid configuration and its plugins', asy
 
 test('an empty configuration directory gets the default network, one with a file in it is left alone', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
-  t.teardown(() => rmSync(dir, { recursive: true }));
+  const range = `10.211.${randomBytes(1).readUInt8()}.0/24`;
+  t.teardown(() => {
+    removeRules(`-s ${range} `);
+    rmSync(dir, { recursive: true });
+  });
   const open = async (): Promise<Network> => openNetwork({
-    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: true, log: quiet, cacheDir: join(dir, 'cache'),
+    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: true, defaultRanges: [range], log: quiet,
+    cacheDir: join(dir, 'cache'),
   });
   t.true((await (await open()).status()).ready);
   t.deepEqual(readdirSync(join(dir, 'net.d')), ['99-berth.conflist']);
@@ -155,4 +172,17 @@ test('an empty configuration directory gets the default network, one with a file
   writeFileSync(join(dir, 'net.d', '10-broken.conf'), '{');
   t.false((await (await open()).status()).ready);
   t.deepEqual(readdirSync(join(dir, 'net.d')), ['10-broken.conf']);
+});
+
+test('pods are masqueraded by one rule of their network, made once', async (t) => {
+  const { open, pod, ran, octet, name } = bench(t, (names) => [bridged(names), portmap]);
+  const network = await open();
+  const first = await network.attach(pod, never);
+  const again = { ...pod, id: randomBytes(32).toString('hex') };
+  await network.detach(pod, first, never);
+  const second = await network.attach(again, never);
+  await network.detach(again, second, never);
+  t.regex(natRules(), new RegExp(`POSTROUTING -s 10.211.${octet}.0/24 .*pods of network ${name}`));
+  t.is(ran.filter((line) => line.includes('iptables-restore')).length, 1);
+  t.is((JSON.parse(first.configJson) as { plugins: { ipMasq: boolean }[] }).plugins[0]?.ipMasq, false);
 });

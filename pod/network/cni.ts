@@ -1,11 +1,14 @@
+import { access } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Log } from '../../api/observe.ts';
 import type { Engine } from '../../host/engine.ts';
 import { addChain, askAll, delChain, prepare, type Endpoint, type PluginRun, type PreparedNetwork } from './chain.ts';
 import type { NetworkConfig } from './config.ts';
-import { DEFAULT_RANGES, writeDefault } from './default.ts';
+import { DEFAULT_RANGES, inPodCidrs, writeDefault } from './default.ts';
 import { configDirectory, type ConfigState } from './directory.ts';
 import { openLedger, type Ledger } from './ledger.ts';
+import { masquerade } from './masquerade.ts';
 import { pluginsIn } from './plugins.ts';
 import { addresses } from './result.ts';
 import { bandwidthOf, type Bandwidth, type PodFacts, type PortMapping } from './runtime-config.ts';
@@ -50,7 +53,7 @@ export type Network = {
    * start, or else the network of now, is released. Throws when a plugin refuses; then try again later.
    */
   detach(pod: PodIdentity, attachment: Attachment | null, signal: AbortSignal): Promise<void>;
-  /** The node's pod range from UpdateRuntimeConfig, for plugins with the capability ipRanges; empty is ignored. */
+  /** The node's pod range from UpdateRuntimeConfig, for the default network and plugins with the capability ipRanges; empty is ignored. */
   setPodCidr(cidr: string): void;
   /** Releases what pods other than these left behind, on disk since an earlier boot and (CNI ≥ 1.1) in the plugins. */
   collect(valid: string[]): Promise<void>;
@@ -82,12 +85,14 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   const ledger = await openLedger(options.cacheDir, options.log);
   const withoutDefault = await defaultIfEmpty(options, run, await read());
   const versionOf = versionChoice(run);
+  const { relieve } = masquerade(options.engine, options.log);
   let podCidrs: string[] = [];
 
   const prepared = async (facts: PodFacts): Promise<PreparedNetwork> => {
     const { config, problems } = await read();
     if (config === null) throw new RuntimeError('unavailable', noNetwork(options.configDir, problems, withoutDefault));
-    return prepare(config, await versionOf(config), facts);
+    const relieved = await relieve(inPodCidrs(config, podCidrs, networkInterfaces()));
+    return prepare(relieved, await versionOf(config), facts);
   };
   return {
     status: statusOf(run, async () => prepared(NOTHING_KNOWN)),
@@ -103,7 +108,9 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
       if (network !== null) await delChain(run, network, endpointOf(pod), known?.result ?? null, signal);
       ledger.forget(pod.id);
     },
-    setPodCidr: (cidr) => { if (cidr !== '') podCidrs = cidr.split(','); },
+    setPodCidr: (cidr) => {
+      if (cidr !== '') podCidrs = cidr.split(',').map((range) => range.trim()).filter((range) => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(range));
+    },
     collect: async (valid) => collect(run, ledger, options.log, new Set(valid), await prepared(NOTHING_KNOWN).catch(() => null)),
   };
 }
@@ -133,7 +140,9 @@ function fromAttachment(attachment: Attachment): { network: PreparedNetwork; res
 async function collect(run: PluginRun, ledger: Ledger, log: Log, valid: Set<string>, current: PreparedNetwork | null): Promise<void> {
   for (const { endpoint, network, result } of await ledger.entries()) {
     if (valid.has(endpoint.id)) continue;
-    await delChain(run, network, { ...endpoint, netnsPath: '' }, result).then(
+    const { netnsPath } = endpoint;
+    const isPinned = netnsPath !== '' && (await access(netnsPath).then(() => true, () => false));
+    await delChain(run, network, { ...endpoint, netnsPath: isPinned ? netnsPath : '' }, result).then(
       () => ledger.forget(endpoint.id),
       (error: unknown) => log.warn('left-over network attachment not released', { pod: endpoint.id, error: String(error) }),
     );
