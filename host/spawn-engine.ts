@@ -81,7 +81,8 @@ async function revive(options: { path: string; log: Log }, closing: () => boolea
 }
 
 async function live(options: { path: string; log: Log }): Promise<Life> {
-  const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  // A session of its own: what a terminal sends to the daemon's process group is not meant for the engine.
+  const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true });
   const socket = child.stdio[3] as unknown as Duplex;
   const pending = pendingCalls('engine');
   const progress = new Map<number, (bytes: bigint) => void>();

@@ -110,6 +110,7 @@ function trialSpec(search: RuntimeSearch, id: string): object {
     root: { path: 'rootfs' },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
       { destination: '/berth-native', type: 'bind', source: search.native, options: ['bind', 'ro'] },
     ],
     linux: {
