@@ -1,22 +1,64 @@
 //! Layers: fetched, verified and unpacked in one pass, with nothing kept unless every digest is right.
+//!
+//! Bytes flow `fetch` → `digest` → `inflate` → `digest` (one thread) → `tar` → `tree` (the other).
 
+mod digest;
+mod fault;
+mod fetch;
+mod inflate;
+mod limits;
 mod messages;
+mod stream;
+mod tar;
+#[cfg(test)]
+mod tests;
+mod tree;
 
+use std::fs;
 use std::sync::atomic::AtomicBool;
 
-pub use messages::{FetchLayerAsk, FetchedLayer};
-
+use self::limits::Limits;
+pub use self::messages::{FetchLayerAsk, FetchedLayer};
+use self::stream::TarStream;
+use self::tar::Archive;
+use self::tree::Tree;
 use crate::frame::FrameError;
 
 /// Fetches the blob of `ask`, checks its digest, size and diffID, and unpacks it below `ask.target`, which it makes.
 ///
-/// `progress` is told the blob's bytes so far; `cancelled` is looked at at least twice a second.
-/// On any error the target is removed.
+/// `progress` is told the blob's bytes so far, at most ten times a second; `cancelled` is looked at as often.
+/// On any error nothing is left at the target. Kinds: `denied`, `not-found`, `registry-unavailable`, `unavailable`
+/// (the registry), `corrupt`, `invalid`, `unsupported` (the layer), `exhausted` (a limit, the disk), `exists`,
+/// `cancelled`.
 pub fn fetch_layer(
     ask: &FetchLayerAsk,
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    let _ = (progress, cancelled);
-    Err(FrameError::new("unsupported", format!("layer {}: not built yet", ask.digest)))
+    fetch_within(ask, Limits::default(), progress, cancelled)
+        .map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
+}
+
+fn fetch_within(
+    ask: &FetchLayerAsk,
+    limits: Limits,
+    progress: &dyn Fn(u64),
+    cancelled: &AtomicBool,
+) -> Result<FetchedLayer, FrameError> {
+    let stream = TarStream::start(ask, limits, progress, cancelled)?;
+    let tree = Tree::create(&ask.target, limits)?;
+    unpack(stream, tree).inspect_err(|_| {
+        // What cannot be removed now is swept with all temporary directories at the next start.
+        let _ = fs::remove_dir_all(&ask.target);
+    })
+}
+
+fn unpack(stream: TarStream<'_>, mut tree: Tree) -> Result<FetchedLayer, FrameError> {
+    let mut archive = Archive::new(stream);
+    while let Some(entry) = archive.next_entry()? {
+        tree.place(&entry, &mut archive)?;
+    }
+    let unpacked_bytes = archive.into_source().finish()?;
+    let (inodes, used_bytes) = tree.finish()?;
+    Ok(FetchedLayer { unpacked_bytes, used_bytes, inodes })
 }

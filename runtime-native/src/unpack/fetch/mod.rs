@@ -1,0 +1,116 @@
+//! A layer's blob as a plain reader: exactly its declared bytes, whatever the connection does meanwhile.
+
+mod location;
+mod pace;
+mod request;
+mod trust;
+mod wire;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::request::{Request, Trouble};
+use super::fault;
+use super::messages::FetchLayerAsk;
+use super::stream::Flow;
+use crate::frame::FrameError;
+
+/// Attempts in a row that may bring less than [`FRESH_BYTES`] each.
+const ATTEMPTS: u32 = 5;
+/// A connection that brought so much makes the count of attempts start anew.
+const FRESH_BYTES: u64 = 1 << 20;
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Reads the blob; a broken or stalled connection is replaced by another one from the next byte on.
+pub struct Blob {
+    request: Request,
+    size_bytes: u64,
+    offset: u64,
+    body: Option<Box<dyn Read + Send>>,
+    /// Failed attempts in a row, and where the present one began.
+    failures: u32,
+    attempt_offset: u64,
+    flow: Arc<Flow>,
+}
+
+impl Blob {
+    /// Prepares to fetch the blob of `ask`; the first read connects.
+    pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>) -> Result<Self, FrameError> {
+        let request = Request::new(ask, flow.clone())?;
+        let size_bytes = ask.size_bytes;
+        Ok(Self { request, size_bytes, offset: 0, body: None, failures: 0, attempt_offset: 0, flow })
+    }
+
+    fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        let body = match &mut self.body {
+            Some(body) => body,
+            None => {
+                self.attempt_offset = self.offset;
+                self.body.insert(Box::new(self.request.open(self.offset)?))
+            }
+        };
+        let left = self.size_bytes - self.offset;
+        // One byte more than is left, so that a longer body shows.
+        let wanted = buffer.len().min(usize::try_from(left + 1).unwrap_or(usize::MAX));
+        let count = match body.read(&mut buffer[..wanted]) {
+            Ok(count) => count,
+            // All is here; what broke off is the connection's own ending.
+            Err(_) if left == 0 => 0,
+            Err(error) => {
+                let message = format!("the connection broke off after {} of {} bytes: {error}", self.offset, self.size_bytes);
+                return Err(Trouble::Passing(FrameError::new("registry-unavailable", message)));
+            }
+        };
+        if count as u64 > left {
+            let message = format!("blob should have {} bytes, the registry sends more", self.size_bytes);
+            return Err(Trouble::Final(FrameError::new("corrupt", message)));
+        }
+        if count == 0 && left > 0 {
+            let message = format!("the connection ended after {} of {} bytes", self.offset, self.size_bytes);
+            return Err(Trouble::Passing(FrameError::new("registry-unavailable", message)));
+        }
+        self.offset += count as u64;
+        self.flow.blob_bytes.store(self.offset, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Waits before the next attempt; the error again when it was the last one.
+    fn back_off(&mut self, error: FrameError) -> Result<(), FrameError> {
+        self.body = None;
+        if self.offset - self.attempt_offset >= FRESH_BYTES {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        if self.failures >= ATTEMPTS {
+            let message = format!("{} (attempt {} of {ATTEMPTS})", error.message, self.failures);
+            return Err(FrameError::new(&error.kind, message));
+        }
+        let pause = FIRST_BACKOFF * 2u32.pow(self.failures - 1);
+        let started = Instant::now();
+        while started.elapsed() < pause {
+            if self.flow.abandoned.load(Ordering::Relaxed) {
+                return Err(error);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Read for Blob {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.try_read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(Trouble::Final(error)) => return Err(fault::wrap(error)),
+                Err(Trouble::Passing(error)) => self.back_off(error).map_err(fault::wrap)?,
+            }
+        }
+    }
+}

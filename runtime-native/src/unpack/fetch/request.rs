@@ -1,0 +1,167 @@
+//! One GET of the blob from a given byte on: redirects followed, the answer judged.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use ureq::unversioned::transport::{Connector, RustlsConnector};
+use ureq::{Agent, Body};
+
+use super::location;
+use super::trust;
+use super::wire::{Addresses, WireConnector};
+use crate::frame::FrameError;
+use crate::unpack::messages::FetchLayerAsk;
+use crate::unpack::stream::Flow;
+
+const REDIRECTS: usize = 5;
+
+/// Why a request brought no blob.
+pub enum Trouble {
+    /// Another attempt may do better.
+    Passing(FrameError),
+    Final(FrameError),
+}
+
+/// What is asked for, and of whom.
+pub struct Request {
+    agent: Agent,
+    uri: Uri,
+    headers: HeaderMap,
+    size_bytes: u64,
+}
+
+impl Request {
+    /// Prepares requests for the blob of `ask`; connects to nothing yet.
+    pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>) -> Result<Self, FrameError> {
+        let invalid = |what: &str| FrameError::new("invalid", format!("{what} of the layer's request is malformed"));
+        let uri: Uri = ask.url.parse().map_err(|_| invalid("url"))?;
+        let host = uri.host().ok_or_else(|| invalid("url"))?.to_owned();
+        let mut headers = HeaderMap::new();
+        for (name, value) in &ask.headers {
+            let name: HeaderName = name.parse().map_err(|_| invalid("a header name"))?;
+            let value = HeaderValue::from_str(value).map_err(|_| invalid("a header value"))?;
+            headers.insert(name, value);
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .tls_config(trust::tls_config(&ask.ca_pem, ask.insecure)?)
+            .build();
+        let stall = Duration::from_millis(ask.stall_ms);
+        let wire = WireConnector { min_bytes: ask.min_bytes_per_stall, stall, flow };
+        let addresses = Addresses { host, given: ask.addresses.clone() };
+        let agent = Agent::with_parts(config, wire.chain(RustlsConnector::default()), addresses);
+        Ok(Self { agent, uri, headers, size_bytes: ask.size_bytes })
+    }
+
+    /// The blob from byte `offset` on.
+    pub fn open(&self, offset: u64) -> Result<impl Read + Send + use<>, Trouble> {
+        let response = self.follow(offset)?;
+        let skipped = self.judge(&response, offset)?;
+        let mut body = response.into_body().into_reader();
+        let skip = std::io::copy(&mut body.by_ref().take(skipped), &mut std::io::sink());
+        match skip {
+            Ok(bytes) if bytes == skipped => Ok(body),
+            _ => Err(Trouble::Passing(FrameError::new("registry-unavailable", "the connection broke off"))),
+        }
+    }
+
+    /// The first answer that is not a redirect. Headers of the ask go to the ask's own origin alone.
+    fn follow(&self, offset: u64) -> Result<Response<Body>, Trouble> {
+        let mut uri = self.uri.clone();
+        for _ in 0..=REDIRECTS {
+            let mut request = self.agent.get(&uri);
+            if location::same_origin(&uri, &self.uri) {
+                for (name, value) in &self.headers {
+                    request = request.header(name, value);
+                }
+            }
+            if offset > 0 {
+                request = request.header(header::RANGE, format!("bytes={offset}-"));
+            }
+            let response = request.call().map_err(|error| connection_trouble(&uri, &error))?;
+            if !is_redirect(response.status()) {
+                return Ok(response);
+            }
+            let target = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let Some(next) = target.and_then(|target| location::resolve(&uri, target)) else {
+                let message = format!("{} redirects to nowhere", origin(&uri));
+                return Err(Trouble::Final(FrameError::new("unavailable", message)));
+            };
+            uri = next;
+        }
+        let message = format!("{} redirects more than {REDIRECTS} times", origin(&self.uri));
+        Err(Trouble::Final(FrameError::new("unavailable", message)))
+    }
+
+    /// How many bytes of the answer come before `offset`, or why the answer will not do.
+    fn judge(&self, response: &Response<Body>, offset: u64) -> Result<u64, Trouble> {
+        let status = response.status();
+        let length = response.body().content_length();
+        let (start, length) = match status {
+            StatusCode::OK => (0, length),
+            StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
+                Some((start, total)) if start <= offset => (start, total),
+                _ => return Err(refusal("unavailable", "answers another range than asked for")),
+            },
+            _ => return Err(status_trouble(status)),
+        };
+        match length {
+            Some(length) if length != self.size_bytes => {
+                let message = format!("blob should have {} bytes, the registry has {length}", self.size_bytes);
+                Err(Trouble::Final(FrameError::new("corrupt", message)))
+            }
+            _ => Ok(offset - start),
+        }
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Start and total length out of `Content-Range: bytes START-END/TOTAL` (RFC 9110 §14.4).
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    Some((start.parse().ok()?, total.parse().ok()))
+}
+
+fn status_trouble(status: StatusCode) -> Trouble {
+    let answered = format!("the registry answers {status}");
+    match status.as_u16() {
+        401 | 403 => refusal("denied", &answered),
+        404 => refusal("not-found", &answered),
+        408 | 429 | 500..=599 => Trouble::Passing(FrameError::new("registry-unavailable", answered)),
+        _ => refusal("unavailable", &answered),
+    }
+}
+
+fn refusal(kind: &str, message: &str) -> Trouble {
+    Trouble::Final(FrameError::new(kind, message))
+}
+
+fn connection_trouble(uri: &Uri, error: &ureq::Error) -> Trouble {
+    let failure = FrameError::new("registry-unavailable", format!("{}: {error}", origin(uri)));
+    if is_certificate_error(error) { Trouble::Final(failure) } else { Trouble::Passing(failure) }
+}
+
+fn is_certificate_error(error: &ureq::Error) -> bool {
+    let inner = match error {
+        ureq::Error::Rustls(inner) => Some(inner),
+        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        _ => None,
+    };
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Scheme, host and port: what a message may say of a URL, whose path and query may hold secrets.
+fn origin(uri: &Uri) -> String {
+    format!("{}://{}:{}", uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default(), location::port(uri))
+}

@@ -1,0 +1,10 @@
+//! Layers made by hand, unpacked for real: as root, with real devices, attributes and connections.
+
+mod archive;
+mod hostile;
+mod network;
+mod scratch;
+mod secure;
+mod server;
+mod transfer;
+mod tree;

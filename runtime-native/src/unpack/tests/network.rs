@@ -1,0 +1,253 @@
+//! Layers over real connections, good and bad.
+
+use std::cell::Cell;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::scratch::Scratch;
+use super::server::{Request, Server, respond, respond_length, serve};
+use super::transfer::{ask, fetch, gzip, hex, noise, refusal};
+use crate::unpack::limits::Limits;
+use crate::unpack::messages::Compression::{Gzip, None as Plain, Zstd};
+
+#[test]
+fn every_compression_unpacks_to_the_same_tree() {
+    let tar = noise(300_000);
+    let members = [gzip(&tar[..1000]), gzip(&[]), gzip(&tar[1000..])].concat();
+    let zstd = zstd::encode_all(tar.as_slice(), 1).unwrap();
+    let frames = [zstd::encode_all(&tar[..512], 1).unwrap(), zstd::encode_all(&tar[512..], 3).unwrap()].concat();
+    for (blob, compression) in
+        [(gzip(&tar), Gzip), (members, Gzip), (zstd, Zstd), (frames, Zstd), (tar.clone(), Plain)]
+    {
+        let (scratch, body) = (Scratch::new(), blob.clone());
+        let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+        let mut ask = ask(&scratch, server.port(), &blob, compression, &tar);
+        ask.digest = hex("sha512", &blob);
+        let told = Cell::new(0);
+        let layer = crate::unpack::fetch_layer(&ask, &|bytes| told.set(bytes), &AtomicBool::new(false)).unwrap();
+        assert_eq!((layer.unpacked_bytes, layer.inodes, told.get()), (tar.len() as u64, 2, blob.len() as u64));
+        assert_eq!(fs::read(scratch.at("f")).unwrap(), tar[512..300_512]);
+        let request = &server.asked()[0];
+        assert_eq!(request.path, "/v2/a/blobs/x");
+        assert_eq!(request.header("authorization"), Some("Bearer secret-token"));
+        assert_eq!(request.header("host"), Some(format!("registry.test:{}", server.port()).as_str()));
+    }
+}
+
+#[test]
+fn the_first_address_that_answers_is_used() {
+    let (scratch, tar) = (Scratch::new(), noise(10));
+    let body = tar.clone();
+    let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+    let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
+    ask.addresses.insert(0, "127.0.0.2".parse().unwrap());
+    fetch(&ask).unwrap();
+}
+
+#[test]
+fn a_redirect_to_another_host_gets_no_credentials_and_one_to_the_same_does() {
+    let (scratch, tar) = (Scratch::new(), noise(10));
+    let body = tar.clone();
+    let cdn = Server::start(move |_, request, connection| serve(&body, request, connection));
+    let away = format!("307 Temporary Redirect\r\nLocation: http://127.0.0.1:{}/blob?sig=secret", cdn.port());
+    let registry = Server::start(move |count, _, connection| {
+        respond(if count == 0 { "302 Found\r\nLocation: /elsewhere" } else { &away }, connection);
+    });
+    fetch(&ask(&scratch, registry.port(), &tar, Plain, &tar)).unwrap();
+    assert_eq!(registry.asked()[1].path, "/elsewhere");
+    assert!(registry.asked().iter().all(|request| request.header("authorization").is_some()));
+    assert_eq!(cdn.asked()[0].path, "/blob?sig=secret");
+    assert_eq!(cdn.asked()[0].header("authorization"), None);
+}
+
+#[test]
+fn redirects_in_a_circle_end() {
+    let (scratch, tar) = (Scratch::new(), noise(10));
+    let server = Server::start(|_, _, connection| respond("301 Moved\r\nLocation: /v2/a/blobs/x", connection));
+    let error = refusal(&scratch, &ask(&scratch, server.port(), &tar, Plain, &tar));
+    assert_eq!((error.kind.as_str(), server.asked().len()), ("unavailable", 6));
+}
+
+#[test]
+fn a_broken_connection_is_resumed_at_the_next_byte() {
+    let (scratch, tar) = (Scratch::new(), noise(3_000_000));
+    let blob = gzip(&tar);
+    let (body, third) = (blob.clone(), blob.len() / 3);
+    let server = Server::start(move |count, request, connection| {
+        let start = request.start();
+        respond_length(&body, start, if count < 2 { third } else { body.len() - start }, connection);
+    });
+    fetch(&ask(&scratch, server.port(), &blob, Gzip, &tar)).unwrap();
+    let starts: Vec<_> = server.asked().iter().map(Request::start).collect();
+    assert_eq!(starts, [0, third, 2 * third]);
+}
+
+#[test]
+fn a_registry_that_knows_no_ranges_is_read_again_up_to_the_same_byte() {
+    let (scratch, tar) = (Scratch::new(), noise(100_000));
+    let body = tar.clone();
+    let server = Server::start(move |count, _, connection| {
+        respond_length(&body, 0, if count == 0 { 50_000 } else { body.len() }, connection);
+    });
+    fetch(&ask(&scratch, server.port(), &tar, Plain, &tar)).unwrap();
+    assert_eq!(server.asked()[1].start(), 50_000);
+}
+
+#[test]
+fn a_silent_connection_is_given_up_and_replaced() {
+    let (scratch, tar) = (Scratch::new(), noise(100_000));
+    let body = tar.clone();
+    let server = Server::start(move |count, request, connection| {
+        if count == 0 {
+            respond_length(&body, 0, 50_000, connection);
+            let _ = connection.flush();
+            thread::sleep(Duration::from_millis(700));
+        } else {
+            serve(&body, request, connection);
+        }
+    });
+    let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
+    ask.stall_ms = 300;
+    fetch(&ask).unwrap();
+    assert_eq!(server.asked()[1].start(), 50_000);
+}
+
+#[test]
+fn a_cancelled_fetch_ends_at_once_and_leaves_nothing() {
+    let (scratch, tar) = (Scratch::new(), noise(100_000));
+    let body = tar.clone();
+    let server = Server::start(move |_, _, connection| {
+        respond_length(&body, 0, 50_000, connection);
+        let _ = connection.flush();
+        thread::sleep(Duration::from_millis(1000));
+    });
+    let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
+    ask.stall_ms = 60_000;
+    let cancelled = AtomicBool::new(false);
+    let started = Instant::now();
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(200));
+            cancelled.store(true, Ordering::Relaxed);
+        });
+        crate::unpack::fetch_layer(&ask, &|_| (), &cancelled).unwrap_err()
+    });
+    assert_eq!(error.kind, "cancelled");
+    assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
+    assert!(scratch.outside().is_empty());
+}
+
+#[test]
+fn refusals_are_told_apart_and_only_passing_ones_tried_again() {
+    let cases = [
+        ("401 Unauthorized", "denied", 1),
+        ("403 Forbidden", "denied", 1),
+        ("404 Not Found", "not-found", 1),
+        ("416 Range Not Satisfiable", "unavailable", 1),
+        ("418 Teapot", "unavailable", 1),
+        ("503 Service Unavailable", "registry-unavailable", 5),
+    ];
+    for (head, kind, attempts) in cases {
+        let (scratch, tar) = (Scratch::new(), noise(10));
+        let server = Server::start(move |_, _, connection| respond(head, connection));
+        let error = refusal(&scratch, &ask(&scratch, server.port(), &tar, Plain, &tar));
+        assert_eq!((error.kind.as_str(), server.asked().len()), (kind, attempts), "{head}: {}", error.message);
+    }
+}
+
+#[test]
+fn an_address_where_nobody_listens_is_unavailable() {
+    let (scratch, tar) = (Scratch::new(), noise(10));
+    let port = Server::start(|_, _, _| ()).port();
+    let error = refusal(&scratch, &ask(&scratch, port, &tar, Plain, &tar));
+    assert_eq!(error.kind, "registry-unavailable");
+    assert!(error.message.contains("127.0.0.1") && error.message.contains("attempt 5"), "{}", error.message);
+}
+
+#[test]
+fn a_blob_of_another_size_or_content_is_corrupt() {
+    let tar = noise(1000);
+    let mut flipped = tar.clone();
+    flipped[700] ^= 1;
+    let chunked = |body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+        [head.as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
+    };
+    let plain = |body: &[u8]| [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
+    let longer = [tar.as_slice(), b"x"].concat();
+    for (answer, told) in [
+        (plain(&tar[..1000]), "the registry has 1000"),
+        (plain(&longer), "the registry has 2561"),
+        (chunked(&longer), "sends more"),
+        (plain(&flipped), "blob should be sha256:"),
+        (chunked(&flipped), "blob should be sha256:"),
+    ] {
+        let scratch = Scratch::new();
+        let server = Server::start(move |_, _, connection| {
+            let _ = connection.write_all(&answer);
+        });
+        let error = refusal(&scratch, &ask(&scratch, server.port(), &tar, Plain, &tar));
+        assert_eq!(error.kind, "corrupt");
+        assert!(error.message.contains(told), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_good_blob_with_a_wrong_diff_id_or_unreadable_compression_is_corrupt() {
+    let tar = noise(1000);
+    let garbage = [gzip(&tar).as_slice(), b"garbage"].concat();
+    let truncated = gzip(&tar)[..500].to_vec();
+    let other = noise(1001);
+    for (blob, diff_of, told) in [
+        (gzip(&tar), &other, "diffID should be sha256:"),
+        (garbage, &tar, "cannot decompress"),
+        (truncated, &tar, "cannot decompress"),
+        (tar.clone(), &tar, "cannot decompress"),
+    ] {
+        let (scratch, body) = (Scratch::new(), blob.clone());
+        let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+        let error = refusal(&scratch, &ask(&scratch, server.port(), &blob, Gzip, diff_of));
+        assert_eq!(error.kind, "corrupt");
+        assert!(error.message.contains(told), "{}", error.message);
+    }
+}
+
+#[test]
+fn bytes_behind_the_archives_end_count_for_the_diff_id() {
+    let tar = [noise(1000), vec![0; 500_000], b"trailer".to_vec()].concat();
+    let (scratch, body) = (Scratch::new(), tar.clone());
+    let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+    let layer = fetch(&ask(&scratch, server.port(), &tar, Plain, &tar)).unwrap();
+    assert_eq!(layer.unpacked_bytes, tar.len() as u64);
+}
+
+#[test]
+fn a_bomb_is_stopped_by_size_and_by_ratio() {
+    let tar = vec![0; 4 << 20];
+    let blob = zstd::encode_all(tar.as_slice(), 1).unwrap();
+    let none = Limits::default();
+    for (limits, told) in [
+        (Limits { unpacked_bytes: 1 << 20, ..none }, "unpacked bytes"),
+        (Limits { ratio_free_bytes: 1 << 20, ..none }, "per compressed byte"),
+    ] {
+        let (scratch, body) = (Scratch::new(), blob.clone());
+        let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+        let ask = ask(&scratch, server.port(), &blob, Zstd, &tar);
+        let error = crate::unpack::fetch_within(&ask, limits, &|_| (), &AtomicBool::new(false)).unwrap_err();
+        assert!(error.kind == "exhausted" && error.message.contains(told), "{}", error.message);
+        assert!(scratch.outside().is_empty());
+    }
+}
+
+#[test]
+fn what_lies_at_the_target_already_is_left_alone() {
+    let (scratch, tar) = (Scratch::new(), noise(10));
+    let body = tar.clone();
+    let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+    fs::create_dir(scratch.layer()).unwrap();
+    let error = fetch(&ask(&scratch, server.port(), &tar, Plain, &tar)).unwrap_err();
+    assert_eq!(error.kind, "exists");
+    assert!(scratch.layer().exists());
+}
