@@ -1,3 +1,65 @@
-//! Placeholder until its first file lands.
+//! `berth-native shim`: the parent of a pod's containers. One thread, one epoll loop, no growth, no panic: it holds
+//! their namespaces, stdio, exits and logs, and calls the OCI runtime. Reading order: `start`, `shim`, `calls`, then
+//! one file for each call.
+
+mod attach;
+mod calls;
+mod cgroup;
+mod clock;
+mod connection;
+mod console;
+mod container;
+mod create;
+mod delete;
+mod exec;
+mod exit;
+mod exits;
+mod inherited;
+mod log;
+mod loopback;
+pub(crate) mod messages;
+mod packet;
+mod poll;
+mod records;
+mod runtime;
+#[allow(clippy::module_inception)]
+mod shim;
+mod signals;
+mod spawn;
+mod start;
+mod stdio;
+mod stop;
+mod streams;
+mod sysctl;
+mod tree;
+
 use std::process::ExitCode;
-pub fn main() -> ExitCode { ExitCode::FAILURE }
+
+use messages::Ready;
+use rustix::fs::Mode;
+
+/// Starts the pod described on descriptor 3, says so on descriptor 4, serves until it is told to quit.
+pub fn main() -> ExitCode {
+    inherited::close_on_exec();
+    let _ = rustix::thread::set_name(c"berth-shim");
+    rustix::process::umask(Mode::from_raw_mode(0o027));
+    match start() {
+        Ok(shim) => {
+            let pid = std::process::id() as i32;
+            inherited::tell(&Ok(Ready { pid, pause_pid: shim.pod.pause_pid }));
+            shim.serve();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            inherited::tell(&Err(error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<shim::Shim, crate::frame::FrameError> {
+    let pod = inherited::read_pod()?;
+    let signals = signals::block_all().map_err(start::failed("block signals"))?;
+    let poll = poll::Poll::new().map_err(start::failed("make an epoll set"))?;
+    Ok(shim::Shim::new(start::start(&pod)?, poll, signals))
+}

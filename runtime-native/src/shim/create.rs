@@ -1,0 +1,219 @@
+//! Create, start and update of a container: one run of the runtime each, its end handled when it comes.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use super::clock;
+use super::console::Console;
+use super::container::{Container, check_name};
+use super::log::Log;
+use super::messages::{CreateAsk, Done, PidReply, StartReply, State, TimedAsk, UpdateAsk};
+use super::runtime::{self, Verb};
+use super::shim::{Caller, Shim, Then};
+use super::start::failed;
+use super::stdio::{self, ChildStdio};
+use crate::frame::FrameError;
+
+impl Shim {
+    /// Runs `create` with pipes or a console socket as its stdio; `created` goes on when the runtime has ended.
+    pub fn create(&mut self, caller: Caller, ask: CreateAsk) -> Result<(), FrameError> {
+        check_name("container", &ask.container)?;
+        if self.containers.iter().any(|container| container.id == ask.container) {
+            return Err(FrameError::new("exists", format!("create container {}: it exists", ask.container)));
+        }
+        let serial = self.next_serial();
+        let mut container = Container::new(serial, &ask);
+        let child = if ask.tty {
+            container.console = Some(Console::new(&container.bundle, serial)?);
+            ChildStdio::default()
+        } else {
+            let (ours, child) = stdio::pipes(serial, ask.stdin)?;
+            container.stdio = ours;
+            child
+        };
+        if !ask.log_path.is_empty() {
+            container.log = Some(Log::open(&ask.log_path)?);
+        }
+        let outcome = self.run_create(&container, &child, ask.timeout_ms, caller);
+        if let (Err(_), Some(log)) = (&outcome, &container.log) {
+            log.discard();
+        }
+        outcome?;
+        if let Some(console) = &container.console {
+            console.listen(&self.poll, serial);
+        }
+        self.containers.push(container);
+        Ok(())
+    }
+
+    fn run_create(&mut self, it: &Container, child: &ChildStdio, timeout_ms: u64, caller: Caller) -> Result<(), FrameError> {
+        let pid_file = it.pid_file();
+        let _ = fs::remove_file(&pid_file);
+        let mut words = vec!["--bundle", &it.bundle, "--pid-file", &pid_file];
+        if let Some(console) = &it.console {
+            words.extend(["--console-socket", console.path()]);
+        }
+        words.push(&it.id);
+        let run = runtime::run(
+            &Verb {
+                runtime: &it.runtime,
+                verb: "create",
+                words: &words,
+                log: it.runtime_log(),
+                stdio: child.fds(&self.pod.dev_null),
+                network: self.pod.host_network.as_fd(),
+                timeout_ms,
+            },
+            Then::Create { container: it.serial, caller },
+        )?;
+        self.runs.push(run);
+        Ok(())
+    }
+
+    /// The runtime's `create` has ended.
+    pub fn created(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
+        self.console_ready(serial);
+        let Some(container) = self.containers.iter_mut().find(|found| found.serial == serial) else { return };
+        container.busy = false;
+        let pid_file = container.pid_file();
+        let named = outcome.and_then(|()| read_pid(&pid_file));
+        let _ = fs::remove_file(pid_file);
+        let unfit = container.console.is_some() && container.stdio.is_drained();
+        container.console = None;
+        match named {
+            Ok(_) if unfit => self.discard(serial, caller, FrameError::new("internal", "create: no terminal came")),
+            Err(error) => self.discard(serial, caller, error),
+            Ok(pid) => {
+                container.pid = pid;
+                container.state = State::Created;
+                container.cgroup_dirs.clear();
+                container.stdio.listen(&self.poll);
+                self.reply(caller, &PidReply { pid });
+                self.catch_up(serial);
+            }
+        }
+    }
+
+    /// Sees to what happened while the runtime ran: a delete that waits, an end that came early.
+    fn catch_up(&mut self, serial: u32) {
+        let Some(container) = self.container(serial) else { return };
+        let (pid, ended, delete) = (container.pid, container.ended, !container.deleters.is_empty());
+        if ended.is_some() {
+            self.announce_if_drained(serial);
+        } else if let Some(ended) = self.take_stranger(pid) {
+            self.container_ended(serial, ended);
+        }
+        if delete {
+            self.run_delete(serial);
+        }
+    }
+
+    /// Removes what a failed create left, then says why it failed.
+    fn discard(&mut self, serial: u32, caller: Caller, error: FrameError) {
+        let Some(container) = self.container(serial) else { return };
+        container.cgroup.kill();
+        if let Some(log) = container.log.take() {
+            log.discard();
+        }
+        let then = Then::Discard { container: serial, caller, error: error.clone() };
+        if self.run_verb(serial, "delete", &["--force"], DISCARD_TIMEOUT_MS, then).is_err() {
+            self.discarded(serial, caller, &error);
+        }
+    }
+
+    /// The delete after a failed create has ended; how does not matter.
+    pub fn discarded(&mut self, serial: u32, caller: Caller, error: &FrameError) {
+        let Some(at) = self.containers.iter().position(|found| found.serial == serial) else { return };
+        let container = self.containers.swap_remove(at);
+        container.cgroup_dirs.values().for_each(|dir| drop(fs::remove_dir(dir)));
+        self.refuse(caller, error);
+        container.deleters.into_iter().for_each(|deleter| self.reply(deleter, &Done {}));
+    }
+
+    pub fn start(&mut self, caller: Caller, ask: &TimedAsk) -> Result<(), FrameError> {
+        let container = self.find("start", &ask.container)?;
+        container.require("start", &[State::Created])?;
+        let serial = container.serial;
+        self.run_verb(serial, "start", &[], ask.timeout_ms, Then::Start { container: serial, caller })
+    }
+
+    /// The runtime's `start` has ended.
+    pub fn started(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
+        let Some(container) = self.container(serial) else { return };
+        container.busy = false;
+        match outcome {
+            Ok(()) => {
+                container.state = State::Running;
+                let now = clock::now_ns();
+                container.started_at_ns = container.ended.map_or(now, |ended| now.min(ended.at_ns));
+                let started_at_ns = container.started_at_ns.to_string();
+                self.reply(caller, &StartReply { started_at_ns });
+            }
+            Err(error) => self.refuse(caller, &error),
+        }
+        self.catch_up(serial);
+    }
+
+    pub fn update(&mut self, caller: Caller, ask: &UpdateAsk) -> Result<(), FrameError> {
+        let container = self.find("update", &ask.container)?;
+        container.require("update", &[State::Created, State::Running])?;
+        let serial = container.serial;
+        let file = container.resources_file();
+        fs::write(&file, ask.resources.get()).map_err(failed("write resources"))?;
+        let then = Then::Update { container: serial, caller };
+        self.run_verb(serial, "update", &["--resources", &file], ask.timeout_ms, then)
+    }
+
+    /// The runtime's `update` has ended.
+    pub fn updated(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
+        let Some(container) = self.container(serial) else { return };
+        container.busy = false;
+        let _ = fs::remove_file(container.resources_file());
+        match outcome {
+            Ok(()) => self.reply(caller, &Done {}),
+            Err(error) => self.refuse(caller, &error),
+        }
+        self.catch_up(serial);
+    }
+
+    /// Runs a verb that needs no stdio on a container that is not busy.
+    pub fn run_verb(
+        &mut self,
+        serial: u32,
+        verb: &'static str,
+        words: &[&str],
+        timeout_ms: u64,
+        then: Then,
+    ) -> Result<(), FrameError> {
+        let Some(container) = self.containers.iter_mut().find(|found| found.serial == serial) else { return Ok(()) };
+        if container.busy {
+            let message = format!("{verb} container {}: another change is on its way", container.id);
+            return Err(FrameError::new("wrong-state", message));
+        }
+        let words: Vec<&str> = words.iter().copied().chain([container.id.as_str()]).collect();
+        let run = runtime::run(
+            &Verb {
+                runtime: &container.runtime,
+                verb,
+                words: &words,
+                log: container.runtime_log(),
+                stdio: [self.pod.dev_null.as_fd(); 3],
+                network: self.pod.host_network.as_fd(),
+                timeout_ms,
+            },
+            then,
+        )?;
+        container.busy = true;
+        self.runs.push(run);
+        Ok(())
+    }
+}
+
+/// How long the delete after a failed create may take.
+const DISCARD_TIMEOUT_MS: u64 = 10_000;
+
+/// The pid that the runtime wrote.
+pub fn read_pid(file: &str) -> Result<i32, FrameError> {
+    let text = fs::read_to_string(file).map_err(failed(&format!("read {file}")))?;
+    text.trim().parse().map_err(failed(&format!("read {file}: {text:?}")))
+}

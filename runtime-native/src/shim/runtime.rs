@@ -1,0 +1,186 @@
+//! The seam to the OCI runtime: one verb is one run of its command line, outside the pod's network namespace, ended
+//! by SIGCHLD or its deadline.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::messages::OciRuntime;
+use super::spawn::{self, Program};
+use super::{clock, tree};
+use crate::frame::FrameError;
+
+/// How a process ended, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// 128 + `signal` when one killed it.
+    pub code: i32,
+    /// 0 when it ended by itself.
+    pub signal: i32,
+    pub at_ns: u64,
+}
+
+impl Ended {
+    pub fn now(status: rustix::process::WaitStatus) -> Self {
+        let signal = status.terminating_signal().unwrap_or(0);
+        let code = if signal > 0 { 128 + signal } else { status.exit_status().unwrap_or(255) };
+        Self { code, signal, at_ns: clock::now_ns() }
+    }
+}
+
+/// One verb to run.
+pub struct Verb<'a> {
+    pub runtime: &'a OciRuntime,
+    pub verb: &'static str,
+    /// What follows the verb, the container's id last.
+    pub words: &'a [&'a str],
+    /// File for the runtime's own log.
+    pub log: String,
+    pub stdio: [BorrowedFd<'a>; 3],
+    pub network: BorrowedFd<'a>,
+    /// 0 for none.
+    pub timeout_ms: u64,
+}
+
+/// A verb that runs; `then` says what waits for it.
+pub struct Run<Then> {
+    pub pid: i32,
+    pub then: Then,
+    doing: String,
+    log: String,
+    log_from: u64,
+    deadline: Option<Instant>,
+    timed_out: bool,
+}
+
+/// Starts a verb. `unavailable` when the runtime cannot be executed.
+pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
+    let runtime = verb.runtime;
+    let doing = format!("{} {} {}", runtime.path, verb.verb, verb.words.last().unwrap_or(&""));
+    let unavailable = |error: &dyn std::fmt::Display| FrameError::new("unavailable", format!("{doing}: {error}"));
+    let argv = argv(verb).map_err(|error| unavailable(&error))?;
+    let path = argv.first().cloned().unwrap_or_default();
+    let network = Some(verb.network.as_fd());
+    let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network, new_pid_namespace: false };
+    let log_from = std::fs::metadata(&verb.log).map_or(0, |file| file.len());
+    let pid = spawn::spawn(&program).map_err(|error| unavailable(&error))?;
+    let deadline = (verb.timeout_ms > 0).then(|| Instant::now() + Duration::from_millis(verb.timeout_ms));
+    Ok(Run { pid, then, doing, log: verb.log.clone(), log_from, deadline, timed_out: false })
+}
+
+fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
+    let runtime = verb.runtime;
+    let systemd: &[&str] = if runtime.systemd_cgroup { &["--systemd-cgroup"] } else { &[] };
+    let before = std::iter::once(runtime.path.as_str()).chain(runtime.args.iter().map(String::as_str));
+    let global = ["--root", &runtime.root, "--log", &verb.log, "--log-format", "json"];
+    let words = before.chain(systemd.iter().copied()).chain(global).chain([verb.verb]).chain(verb.words.iter().copied());
+    words.map(CString::new).collect()
+}
+
+impl<Then> Run<Then> {
+    /// When `expire` is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Kills the runtime with all it started; its end is seen as any other.
+    pub fn expire(&mut self) {
+        self.timed_out = true;
+        self.abort();
+    }
+
+    /// As `expire`, for someone who wants no answer any more.
+    pub fn abort(&mut self) {
+        self.deadline = None;
+        tree::kill(self.pid);
+    }
+
+    /// What came of it: nothing, or the runtime's own last word. Its stderr belongs to the container and is not read.
+    pub fn outcome(&self, ended: Ended) -> Result<(), FrameError> {
+        let doing = &self.doing;
+        if ended.code == 0 {
+            return Ok(());
+        }
+        if self.timed_out {
+            return Err(FrameError::new("timeout", format!("{doing}: took too long and was killed")));
+        }
+        match last_error(&self.log, self.log_from) {
+            Some(message) => Err(FrameError::new(kind(&message), format!("{doing}: {message}"))),
+            None => Err(FrameError::new("internal", format!("{doing}: ended with {} and no word", ended.code))),
+        }
+    }
+}
+
+/// Most of a runtime's log that is read for its last error, in bytes.
+const MAX_LOG_BYTES: u64 = 64 << 10;
+
+fn last_error(path: &str, from: u64) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(from.max(length.saturating_sub(MAX_LOG_BYTES)))).ok()?;
+    let mut text = Vec::new();
+    file.take(MAX_LOG_BYTES).read_to_end(&mut text).ok()?;
+    last_error_in(&text)
+}
+
+#[derive(Deserialize)]
+struct LogLine {
+    level: String,
+    msg: String,
+}
+
+fn last_error_in(text: &[u8]) -> Option<String> {
+    let lines = text.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<LogLine>(line).ok());
+    lines.into_iter().find(|line| line.level == "error" || line.level == "fatal").map(|line| line.msg)
+}
+
+fn kind(message: &str) -> &'static str {
+    let says = |text: &str| message.contains(text);
+    if says("container does not exist") {
+        "not-found"
+    } else if says("has stopped") || says("stopped container") || says("not running") {
+        "wrong-state"
+    } else {
+        "internal"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_error_of_the_log_is_the_runtimes_word() {
+        let log = br#"{"level":"warning","msg":"w"}
+{"level":"error","msg":"first","time":"t"}
+{"level":"error","msg":"cannot exec in a stopped container"}
+{"level":"info","msg":"after"}
+{"level":"err"#;
+        let word = last_error_in(log).unwrap();
+        assert_eq!(word, "cannot exec in a stopped container");
+        assert_eq!(kind(&word), "wrong-state");
+        assert_eq!(last_error_in(b"no json\n"), None);
+    }
+
+    #[test]
+    fn global_options_come_before_the_verb() {
+        let runtime =
+            OciRuntime { path: "/r".into(), args: vec!["--x".into()], root: "/root".into(), systemd_cgroup: true };
+        let null = File::open("/dev/null").unwrap();
+        let verb = Verb {
+            runtime: &runtime,
+            verb: "start",
+            words: &["id"],
+            log: "/l".into(),
+            stdio: [null.as_fd(); 3],
+            network: null.as_fd(),
+            timeout_ms: 0,
+        };
+        let words: Vec<_> = argv(&verb).unwrap().into_iter().map(|word| word.into_string().unwrap()).collect();
+        assert_eq!(words.join(" "), "/r --x --systemd-cgroup --root /root --log /l --log-format json start id");
+    }
+}

@@ -1,0 +1,220 @@
+//! The loop: waits, finds whom each event concerns, keeps deadlines. All state of a pod hangs here.
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use rustix::process::WaitOptions;
+use serde::Serialize;
+
+use super::connection::{Connection, Role};
+use super::container::Container;
+use super::exec::Exec;
+use super::exits::Events;
+use super::messages::{Event, Refusal, Reply};
+use super::poll::{Poll, Source};
+use super::runtime::{Ended, Run};
+use super::start::Pod;
+use super::stdio::Stream;
+use crate::frame::{self, FrameError};
+
+/// Who waits for the answer to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    pub connection: u32,
+    pub id: u64,
+}
+
+/// What a run of the OCI runtime is for; containers and execs by serial.
+pub enum Then {
+    Create { container: u32, caller: Caller },
+    /// The delete after a failed create.
+    Discard { container: u32, caller: Caller, error: FrameError },
+    Start { container: u32, caller: Caller },
+    Update { container: u32, caller: Caller },
+    Delete { container: u32 },
+    Exec { exec: u32, caller: Caller },
+}
+
+/// Most clients at a time.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Most ends of processes nobody knows yet that are remembered.
+const MAX_STRANGERS: usize = 64;
+
+/// Bytes read at a time.
+const SCRATCH_BYTES: usize = 16 << 10;
+
+pub struct Shim {
+    pub pod: Pod,
+    pub poll: Poll,
+    pub connections: Vec<Connection>,
+    pub containers: Vec<Container>,
+    pub execs: Vec<Exec>,
+    pub runs: Vec<Run<Then>>,
+    pub events: Events,
+    pub scratch: Vec<u8>,
+    pub quitting: bool,
+    signals: OwnedFd,
+    /// Ends seen before the runtime named the process.
+    strangers: Vec<(i32, Ended)>,
+    last_serial: u32,
+}
+
+impl Shim {
+    pub fn new(pod: Pod, poll: Poll, signals: OwnedFd) -> Self {
+        poll.reads(&signals, Source::Signals);
+        poll.reads(&pod.listener, Source::Listener);
+        Self {
+            pod,
+            poll,
+            connections: Vec::new(),
+            containers: Vec::new(),
+            execs: Vec::new(),
+            runs: Vec::new(),
+            events: Events::default(),
+            scratch: vec![0; SCRATCH_BYTES],
+            quitting: false,
+            signals,
+            strangers: Vec::new(),
+            last_serial: 0,
+        }
+    }
+
+    /// Serves until it is told to quit.
+    pub fn serve(mut self) {
+        while !(self.quitting && self.connections.iter().all(|connection| connection.waiting_bytes() == 0)) {
+            for (source, closed) in self.poll.wait(self.next_deadline()) {
+                self.ready(source, closed);
+            }
+            let now = Instant::now();
+            self.keep_deadlines(now);
+            self.close_connections(now);
+        }
+        let _ = std::fs::remove_file(&self.pod.socket);
+        super::signals::send(self.pod.pause_pid, libc::SIGKILL);
+    }
+
+    fn ready(&mut self, source: Source, closed: bool) {
+        match source {
+            Source::Listener => self.accept(),
+            Source::Signals => self.reap(),
+            Source::Connection(serial) => self.connection_ready(serial, closed),
+            Source::Stdin(serial) => self.stdin_ready(serial),
+            Source::Stdout(serial) => self.output_ready(serial, Stream::Out),
+            Source::Stderr(serial) => self.output_ready(serial, Stream::Err),
+            Source::Console(serial) => self.console_ready(serial),
+        }
+    }
+
+    fn accept(&mut self) {
+        while let Ok((socket, _)) = self.pod.listener.accept() {
+            if self.connections.len() < MAX_CONNECTIONS && socket.set_nonblocking(true).is_ok() {
+                let serial = self.next_serial();
+                self.connections.push(Connection::new(serial, socket, &self.poll));
+            }
+        }
+    }
+
+    /// Collects every ended child and tells whom it concerns.
+    fn reap(&mut self) {
+        while rustix::io::read(&self.signals, &mut self.scratch[..]).is_ok() {}
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            self.ended(pid.as_raw_nonzero().get(), Ended::now(status));
+        }
+        if self.runs.is_empty() {
+            self.strangers = Vec::new();
+        }
+    }
+
+    fn ended(&mut self, pid: i32, ended: Ended) {
+        if let Some(at) = self.runs.iter().position(|run| run.pid == pid) {
+            let run = self.runs.swap_remove(at);
+            self.run_ended(run, ended);
+        } else if let Some(container) = self.containers.iter().find(|container| container.lives_as(pid)) {
+            self.container_ended(container.serial, ended);
+        } else if let Some(exec) = self.execs.iter().find(|exec| exec.lives_as(pid)) {
+            self.exec_ended(exec.serial, ended);
+        } else if !self.runs.is_empty() && self.strangers.len() < MAX_STRANGERS {
+            self.strangers.push((pid, ended));
+        }
+    }
+
+    fn run_ended(&mut self, run: Run<Then>, ended: Ended) {
+        let outcome = run.outcome(ended);
+        match run.then {
+            Then::Create { container, caller } => self.created(container, caller, outcome),
+            Then::Discard { container, caller, error } => self.discarded(container, caller, &error),
+            Then::Start { container, caller } => self.started(container, caller, outcome),
+            Then::Update { container, caller } => self.updated(container, caller, outcome),
+            Then::Delete { container } => self.deleted(container, outcome),
+            Then::Exec { exec, caller } => self.exec_started(exec, caller, outcome),
+        }
+    }
+
+    /// The end of a process that was seen before it had a name here.
+    pub fn take_stranger(&mut self, pid: i32) -> Option<Ended> {
+        let at = self.strangers.iter().position(|(stranger, _)| *stranger == pid)?;
+        Some(self.strangers.swap_remove(at).1)
+    }
+
+    /// A number nobody had before.
+    pub fn next_serial(&mut self) -> u32 {
+        self.last_serial = self.last_serial.wrapping_add(1);
+        self.last_serial
+    }
+
+    pub fn reply<T: Serialize>(&mut self, caller: Caller, ok: &T) {
+        self.send(caller.connection, &frame::encode(&Reply { id: caller.id, ok }));
+    }
+
+    pub fn refuse(&mut self, caller: Caller, error: &FrameError) {
+        self.send(caller.connection, &frame::encode(&Refusal { id: caller.id, error }));
+    }
+
+    /// Numbers an event, keeps it, tells everyone who wants events.
+    pub fn announce(&mut self, event: Event) -> u64 {
+        let numbered = self.events.add(event);
+        let frame = frame::encode(&numbered);
+        for connection in &mut self.connections {
+            if connection.role == (Role::Calls { events: true }) {
+                connection.send(&self.poll, &frame, &[]);
+            }
+        }
+        numbered.seq
+    }
+
+    pub fn connection(&mut self, serial: u32) -> Option<&mut Connection> {
+        self.connections.iter_mut().find(|connection| connection.serial == serial)
+    }
+
+    fn send(&mut self, connection: u32, frame: &[u8]) {
+        if let Some(connection) = self.connections.iter_mut().find(|found| found.serial == connection) {
+            connection.send(&self.poll, frame, &[]);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let runs = self.runs.iter().filter_map(Run::deadline);
+        let containers = self.containers.iter().filter_map(Container::deadline);
+        let execs = self.execs.iter().filter_map(Exec::deadline);
+        let connections = self.connections.iter().filter_map(Connection::deadline);
+        runs.chain(containers).chain(execs).chain(connections).min()
+    }
+
+    fn keep_deadlines(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        self.runs.iter_mut().filter(|run| due(run.deadline())).for_each(Run::expire);
+        let containers: Vec<u32> =
+            self.containers.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
+        containers.into_iter().for_each(|serial| self.container_due(serial, now));
+        let execs: Vec<u32> = self.execs.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
+        execs.into_iter().for_each(|serial| self.exec_due(serial, now));
+    }
+
+    fn close_connections(&mut self, now: Instant) {
+        while let Some(at) = self.connections.iter().position(|connection| connection.is_over(now)) {
+            let connection = self.connections.swap_remove(at);
+            self.connection_closed(&connection);
+        }
+    }
+}

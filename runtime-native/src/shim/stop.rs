@@ -1,0 +1,65 @@
+//! Stop: a signal, a grace that later calls can only shorten, then SIGKILL every second until the process is gone.
+
+use std::time::{Duration, Instant};
+
+use super::messages::{ContainerAsk, Done, State, StopAsk};
+use super::shim::{Caller, Shim};
+use super::{log::Log, signals};
+use crate::frame::FrameError;
+
+/// Time between one SIGKILL and the next.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Longest grace, in milliseconds; longer ones count as this (a hundred years).
+const MAX_GRACE_MS: u64 = 100 * 365 * 86_400_000;
+
+impl Shim {
+    pub fn stop(&mut self, caller: Caller, ask: &StopAsk) -> Result<(), FrameError> {
+        let container = self.find("stop", &ask.container)?;
+        if container.state == State::Creating {
+            return container.require("stop", &[State::Created, State::Running]);
+        }
+        if !(0..=64).contains(&ask.signal) {
+            return Err(FrameError::new("invalid", format!("stop container {}: signal {}", ask.container, ask.signal)));
+        }
+        let serial = container.serial;
+        if container.ended.is_none() {
+            let now = Instant::now();
+            // A process that has not executed its program yet knows no signal but SIGKILL.
+            let grace_ms = if container.state == State::Created { 0 } else { ask.grace_ms.min(MAX_GRACE_MS) };
+            let kill_at = now + Duration::from_millis(grace_ms);
+            if container.kill_at.is_none() && grace_ms > 0 {
+                signals::send(container.pid, ask.signal);
+            }
+            container.kill_at = Some(container.kill_at.map_or(kill_at, |before| before.min(kill_at)));
+            self.container_due(serial, now);
+        }
+        self.reply(caller, &Done {});
+        Ok(())
+    }
+
+    /// Does what a container's deadlines ask for by now.
+    pub fn container_due(&mut self, serial: u32, now: Instant) {
+        let Some(container) = self.container(serial) else { return };
+        if container.kill_at.is_some_and(|at| at <= now) {
+            container.killed = true;
+            container.kill_at = Some(now + AGAIN);
+            signals::send(container.pid, libc::SIGKILL);
+            container.cgroup.kill();
+        }
+        if let Some(log) = &mut container.log
+            && log.deadline().is_some_and(|at| at <= now)
+        {
+            log.flush();
+        }
+        self.announce_if_drained(serial);
+    }
+
+    pub fn reopen_log(&mut self, caller: Caller, ask: &ContainerAsk) -> Result<(), FrameError> {
+        let container = self.find("reopen the log of", &ask.container)?;
+        container.require("reopen the log of", &[State::Created, State::Running])?;
+        container.log.as_mut().map_or(Ok(()), Log::reopen)?;
+        self.reply(caller, &Done {});
+        Ok(())
+    }
+}
