@@ -3,6 +3,8 @@
 #![deny(unsafe_code)]
 
 mod engine;
+#[cfg(test)]
+mod examples;
 mod frame;
 mod pause;
 mod shim;
