@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { containerd } from './containerd.ts';
@@ -47,6 +47,7 @@ export type DaemonOptions = {
 /** Starts a daemon and waits until it says that runtime and network are ready. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-'));
+  chmodSync(directory, 0o711);
   const paths = { directory, root: join(directory, 'root'), state: join(directory, 'run') };
   const podLogs = join(directory, 'logs');
   for (const path of [paths.root, paths.state, podLogs]) mkdirSync(path);
