@@ -6,7 +6,12 @@ import type { Plugins } from './plugins.ts';
 import { runtimeConfig, type PodFacts } from './runtime-config.ts';
 
 /** A network with all that its plugins are to read, made at ADD and kept, so that DEL gives them the same again. */
-export type PreparedNetwork = { name: string; cniVersion: string; disableGC: boolean; plugins: ({ type: string } & Record<string, unknown>)[] };
+export type PreparedNetwork = {
+  name: string;
+  cniVersion: string;
+  disableGC: boolean;
+  plugins: ({ type: string } & Record<string, unknown>)[];
+};
 
 /** Which pod's interface is meant; `netnsPath` is empty when the namespace is gone. */
 export type Endpoint = { id: string; name: string; namespace: string; uid: string; netnsPath: string; ifName: string };
@@ -27,7 +32,12 @@ export function prepare(config: NetworkConfig, cniVersion: string, facts: PodFac
  * ADD through the whole chain, each plugin given the result of the one before; returns the last result.
  * When one fails, or `signal` aborts, DEL has been run on all before this throws.
  */
-export async function addChain(run: PluginRun, network: PreparedNetwork, endpoint: Endpoint, signal: AbortSignal): Promise<Record<string, unknown>> {
+export async function addChain(
+  run: PluginRun,
+  network: PreparedNetwork,
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   let result: Record<string, unknown> | null = null;
   try {
     for (const plugin of network.plugins.filter(hasEffect)) {
@@ -40,12 +50,22 @@ export async function addChain(run: PluginRun, network: PreparedNetwork, endpoin
   } catch (error) {
     const undone = await delChain(run, network, endpoint, result).catch(asRuntimeError);
     const failed = whileDoing(`attach pod ${endpoint.id} to network ${network.name}`, error);
-    throw undone === undefined ? failed : new RuntimeError(failed.kind, `${failed.message}; undoing it failed too: ${undone.message}`, failed);
+    throw undone === undefined
+      ? failed
+      : new RuntimeError(failed.kind, `${failed.message}; undoing it failed too: ${undone.message}`, failed);
   }
 }
 
-/** DEL through the chain in reverse, every plugin whatever the others answer; throws the first error with all messages. */
-export async function delChain(run: PluginRun, network: PreparedNetwork, endpoint: Endpoint, result: Record<string, unknown> | null, signal?: AbortSignal): Promise<void> {
+/**
+ * DEL through the chain in reverse, every plugin whatever the others answer; throws the first error with all messages.
+ */
+export async function delChain(
+  run: PluginRun,
+  network: PreparedNetwork,
+  endpoint: Endpoint,
+  result: Record<string, unknown> | null,
+  signal?: AbortSignal,
+): Promise<void> {
   const errors: RuntimeError[] = [];
   for (const plugin of network.plugins.filter(hasEffect).toReversed()) {
     const stdin = JSON.stringify(result === null ? plugin : { ...plugin, prevResult: result });
@@ -56,14 +76,23 @@ export async function delChain(run: PluginRun, network: PreparedNetwork, endpoin
   }
   const [first] = errors;
   if (first === undefined) return;
-  throw new RuntimeError(first.kind, `release pod ${endpoint.id} from network ${network.name}: ${errors.map((error) => error.message).join('; ')}`, first);
+  throw new RuntimeError(
+    first.kind,
+    `release pod ${endpoint.id} from network ${network.name}: ${errors.map((error) => error.message).join('; ')}`,
+    first,
+  );
 }
 
 /**
  * Runs STATUS, or GC with the attachments that are still valid, on every plugin of a network that speaks version 1.1
  * or newer; does nothing on an older one, nor GC where the operator set `disableGC`. Throws the first plugin's error.
  */
-export async function askAll(run: PluginRun, network: PreparedNetwork, command: Extract<CniCommand, 'GC' | 'STATUS'>, valid: { containerID: string; ifname: string }[] = []): Promise<void> {
+export async function askAll(
+  run: PluginRun,
+  network: PreparedNetwork,
+  command: Extract<CniCommand, 'GC' | 'STATUS'>,
+  valid: { containerID: string; ifname: string }[] = [],
+): Promise<void> {
   if (!isAtLeast(network.cniVersion, '1.1.0') || (command === 'GC' && network.disableGC)) return;
   const extra = command === 'GC' ? { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid } : {};
   for (const plugin of network.plugins) {
@@ -96,6 +125,8 @@ function parameters(run: PluginRun, endpoint: Endpoint): Record<string, string> 
     CNI_NETNS: endpoint.netnsPath,
     CNI_IFNAME: endpoint.ifName,
     CNI_PATH: run.pluginDirs.join(':'),
-    CNI_ARGS: Object.entries(args).map(([key, value]) => `${key}=${value}`).join(';'),
+    CNI_ARGS: Object.entries(args)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(';'),
   };
 }

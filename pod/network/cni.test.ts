@@ -14,19 +14,28 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Spawns what `run` asks for, as the engine would. */
 function spawningEngine(ran: string[]): Engine {
-  const run = async ({ path, args, env, stdin }: RunAsk, signal?: AbortSignal): Promise<RunReply> => new Promise((resolve, reject) => {
-    ran.push(`${env['CNI_COMMAND'] ?? ''} ${path.split('/').at(-1)}`);
-    const child = spawn(path, args, { env, ...(signal === undefined ? {} : { signal }) });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Buffer) => { out.stdout += data.toString(); });
-    child.stderr.on('data', (data: Buffer) => { out.stderr += data.toString(); });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ exitCode: code ?? 0, signal: code === null ? 9 : 0, ...out }));
-    child.stdin.on('error', () => {});
-    child.stdin.end(stdin);
-  });
+  const run = async ({ path, args, env, stdin }: RunAsk, signal?: AbortSignal): Promise<RunReply> =>
+    new Promise((resolve, reject) => {
+      ran.push(`${env['CNI_COMMAND'] ?? ''} ${path.split('/').at(-1)}`);
+      const child = spawn(path, args, { env, ...(signal === undefined ? {} : { signal }) });
+      const out = { stdout: '', stderr: '' };
+      child.stdout.on('data', (data: Buffer) => {
+        out.stdout += data.toString();
+      });
+      child.stderr.on('data', (data: Buffer) => {
+        out.stderr += data.toString();
+      });
+      child.on('error', reject);
+      child.on('close', (code) => resolve({ exitCode: code ?? 0, signal: code === null ? 9 : 0, ...out }));
+      child.stdin.on('error', () => {});
+      child.stdin.end(stdin);
+    });
   return {
-    call: async <N extends keyof EngineCalls>(name: N, ask: EngineCalls[N]['ask'], options?: { signal?: AbortSignal }) => {
+    call: async <N extends keyof EngineCalls>(
+      name: N,
+      ask: EngineCalls[N]['ask'],
+      options?: { signal?: AbortSignal },
+    ) => {
       if (name !== 'run') throw new Error(`unexpected call ${name}`);
       return (await run(ask as RunAsk, options?.signal)) as EngineCalls[N]['reply'];
     },
@@ -43,11 +52,20 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
   const netns = `bt-${tag}`;
   execFileSync('ip', ['netns', 'add', netns]);
   execFileSync('mkdir', ['-p', join(dir, 'net.d')]);
-  writeFileSync(join(dir, 'net.d', '10-test.conflist'), JSON.stringify({ cniVersion: '1.0.0', name: `t${tag}`, plugins: plugins(names) }));
+  writeFileSync(
+    join(dir, 'net.d', '10-test.conflist'),
+    JSON.stringify({ cniVersion: '1.0.0', name: `t${tag}`, plugins: plugins(names) }),
+  );
   const ran: string[] = [];
-  const open = async (): Promise<Network> => openNetwork({
-    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine(ran), allowDefault: false, log: quiet, cacheDir: join(dir, 'cache'),
-  });
+  const open = async (): Promise<Network> =>
+    openNetwork({
+      configDir: join(dir, 'net.d'),
+      pluginDirs: PLUGIN_DIRS,
+      engine: spawningEngine(ran),
+      allowDefault: false,
+      log: quiet,
+      cacheDir: join(dir, 'cache'),
+    });
   t.teardown(() => {
     execFileSync('ip', ['netns', 'del', netns]);
     spawnSync('ip', ['link', 'del', names.bridge]);
@@ -55,25 +73,41 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
     rmSync(dir, { recursive: true });
   });
   const pod: NetworkPod = {
-    id: randomBytes(32).toString('hex'), name: 'web', namespace: 'default', uid: 'u1', netnsPath: `/run/netns/${netns}`,
-    portMappings: [], annotations: {}, dns: null,
+    id: randomBytes(32).toString('hex'),
+    name: 'web',
+    namespace: 'default',
+    uid: 'u1',
+    netnsPath: `/run/netns/${netns}`,
+    portMappings: [],
+    annotations: {},
+    dns: null,
   };
-  const leases = (): string[] => existsSync(join(names.dataDir, `t${tag}`)) ? readdirSync(join(names.dataDir, `t${tag}`)).filter((file) => /^\d/.test(file)) : [];
+  const leases = (): string[] =>
+    existsSync(join(names.dataDir, `t${tag}`))
+      ? readdirSync(join(names.dataDir, `t${tag}`)).filter((file) => /^\d/.test(file))
+      : [];
   return { open, pod, ran, netns, leases, octet: names.octet, name: `t${tag}`, cache: join(dir, 'cache') };
 }
 
 /** Takes every rule out of the nat table that names the network, and the chains that only those lead to. */
 function removeRules(network: string): void {
-  const saved = execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(network));
+  const saved = execFileSync('iptables-save', ['-t', 'nat'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(network));
   const jumps = saved.filter((line) => line.startsWith('-A POSTROUTING'));
   for (const chain of jumps.map((line) => line.split(' ').at(-1) ?? '')) {
     const rule = saved.find((line) => line.startsWith('-A POSTROUTING') && line.endsWith(chain)) ?? '';
-    execFileSync('iptables-restore', ['--noflush'], { input: `*nat\n${rule.replace('-A', '-D')}\n-F ${chain}\n-X ${chain}\nCOMMIT\n` });
+    execFileSync('iptables-restore', ['--noflush'], {
+      input: `*nat\n${rule.replace('-A', '-D')}\n-F ${chain}\n-X ${chain}\nCOMMIT\n`,
+    });
   }
 }
 
 const bridged = ({ bridge, dataDir, octet }: { bridge: string; dataDir: string; octet: number }): object => ({
-  type: 'bridge', bridge, isGateway: true, ipMasq: true,
+  type: 'bridge',
+  bridge,
+  isGateway: true,
+  ipMasq: true,
   ipam: { type: 'host-local', dataDir, ranges: [[{ subnet: `10.211.${octet}.0/24` }]], routes: [{ dst: '0.0.0.0/0' }] },
 });
 const portmap = { type: 'portmap', capabilities: { portMappings: true } };
@@ -87,23 +121,34 @@ test('a pod gets an address on its interface and gives it back', async (t) => {
   const network = await open();
   const attachment = await network.attach(pod, never);
   t.is(attachment.ips.length, 1);
-  t.true(execFileSync('ip', ['-n', netns, 'addr', 'show', 'eth0'], { encoding: 'utf8' }).includes(`inet ${attachment.ips[0]}/24`));
+  t.true(
+    execFileSync('ip', ['-n', netns, 'addr', 'show', 'eth0'], { encoding: 'utf8' }).includes(
+      `inet ${attachment.ips[0]}/24`,
+    ),
+  );
   t.deepEqual(leases(), attachment.ips);
 
   await network.detach(pod, attachment, never);
   await network.detach(pod, attachment, never);
   t.deepEqual(leases(), []);
   t.false(natRules().includes(pod.id));
-  t.deepEqual(plugins(ran), ['ADD bridge', 'DEL bridge', 'DEL bridge'], 'portmap is not run for a pod without port mappings');
+  t.deepEqual(
+    plugins(ran),
+    ['ADD bridge', 'DEL bridge', 'DEL bridge'],
+    'portmap is not run for a pod without port mappings',
+  );
 });
 
 test('host ports lead into the pod until it is detached', async (t) => {
   const { open, pod, ran } = bench(t, (names) => [bridged(names), portmap]);
   const network = await open();
-  const mapped = { ...pod, portMappings: [
-    { hostPort: 28911, containerPort: 80, protocol: 'tcp' as const, hostIP: '' },
-    { hostPort: 0, containerPort: 81, protocol: 'tcp' as const, hostIP: '' },
-  ] };
+  const mapped = {
+    ...pod,
+    portMappings: [
+      { hostPort: 28911, containerPort: 80, protocol: 'tcp' as const, hostIP: '' },
+      { hostPort: 0, containerPort: 81, protocol: 'tcp' as const, hostIP: '' },
+    ],
+  };
   const attachment = await network.attach(mapped, never);
   t.regex(natRules(), /--dport 28911 .*--to-destination 10\.211\.\d+\.\d+:80/);
   t.is(attachment.portMappings.length, 1);
@@ -114,7 +159,10 @@ test('host ports lead into the pod until it is detached', async (t) => {
 });
 
 test('an ADD that fails in the chain leaves nothing', async (t) => {
-  const { open, pod, leases } = bench(t, (names) => [bridged(names), { type: 'tuning', sysctl: { 'net.no.such': '1' } }]);
+  const { open, pod, leases } = bench(t, (names) => [
+    bridged(names),
+    { type: 'tuning', sysctl: { 'net.no.such': '1' } },
+  ]);
   const network = await open();
   await t.throwsAsync(network.attach(pod, never), { message: /attach pod .* to network .*: CNI ADD by tuning/ });
   t.deepEqual(leases(), []);
@@ -144,7 +192,12 @@ test('the network is ready only with a valid configuration and its plugins', asy
   const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
   const network = await openNetwork({
-    configDir: dir, pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: false, log: quiet, cacheDir: join(dir, 'cache'),
+    configDir: dir,
+    pluginDirs: PLUGIN_DIRS,
+    engine: spawningEngine([]),
+    allowDefault: false,
+    log: quiet,
+    cacheDir: join(dir, 'cache'),
   });
   t.like(await network.status(), { ready: false, reason: 'NetworkPluginNotReady' });
   writeFileSync(join(dir, '10-a.conflist'), '{"name":"a","cniVersion":"1.0.0","plugins":[]}');
@@ -162,10 +215,16 @@ test('an empty configuration directory gets the default network, one with a file
     removeRules(`-s ${range} `);
     rmSync(dir, { recursive: true });
   });
-  const open = async (): Promise<Network> => openNetwork({
-    configDir: join(dir, 'net.d'), pluginDirs: PLUGIN_DIRS, engine: spawningEngine([]), allowDefault: true, defaultRanges: [range], log: quiet,
-    cacheDir: join(dir, 'cache'),
-  });
+  const open = async (): Promise<Network> =>
+    openNetwork({
+      configDir: join(dir, 'net.d'),
+      pluginDirs: PLUGIN_DIRS,
+      engine: spawningEngine([]),
+      allowDefault: true,
+      defaultRanges: [range],
+      log: quiet,
+      cacheDir: join(dir, 'cache'),
+    });
   t.true((await (await open()).status()).ready);
   t.deepEqual(readdirSync(join(dir, 'net.d')), ['99-berth.conflist']);
   rmSync(join(dir, 'net.d', '99-berth.conflist'));

@@ -1,17 +1,13 @@
-import { access } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
-import { RuntimeError } from '../../api/errors.ts';
 import type { Log } from '../../api/observe.ts';
 import type { Engine } from '../../host/engine.ts';
-import { addChain, askAll, delChain, prepare, type Endpoint, type PluginRun, type PreparedNetwork } from './chain.ts';
-import type { NetworkConfig } from './config.ts';
-import { DEFAULT_RANGES, inPodCidrs, writeDefault } from './default.ts';
-import { configDirectory, type ConfigState } from './directory.ts';
-import { openLedger, type Ledger } from './ledger.ts';
-import { masquerade } from './masquerade.ts';
+import { addChain, askAll, delChain, type Endpoint, type PluginRun, type PreparedNetwork } from './chain.ts';
+import { releaseLeftovers } from './collect.ts';
+import { currentNetwork, NO_POD } from './current.ts';
+import { openLedger } from './ledger.ts';
 import { pluginsIn } from './plugins.ts';
 import { addresses } from './result.ts';
-import { bandwidthOf, type Bandwidth, type PodFacts, type PortMapping } from './runtime-config.ts';
+import { type Bandwidth, bandwidthOf, type PortMapping } from './runtime-config.ts';
+import { networkStatus } from './status.ts';
 
 export type { Bandwidth, PortMapping } from './runtime-config.ts';
 
@@ -49,13 +45,16 @@ export type Network = {
   /** ADD. On error, or when `signal` aborts, nothing of the attachment is left (DEL was run). */
   attach(pod: NetworkPod, signal: AbortSignal): Promise<Attachment>;
   /**
-   * DEL; may be repeated, and is right also for a pod whose ADD never finished (`attachment` null): what was noted at its
-   * start, or else the network of now, is released. Throws when a plugin refuses; then try again later.
+   * DEL; may be repeated, and is right also for a pod whose ADD never finished (`attachment` null): what was noted at
+   * its start, or else the network of now, is released. Throws when a plugin refuses; then try again later.
    */
   detach(pod: PodIdentity, attachment: Attachment | null, signal: AbortSignal): Promise<void>;
-  /** The node's pod range from UpdateRuntimeConfig, for the default network and plugins with the capability ipRanges; empty is ignored. */
+  /**
+   * The node's pod range from UpdateRuntimeConfig, for the default network and plugins with the capability ipRanges;
+   * empty is ignored.
+   */
   setPodCidr(cidr: string): void;
-  /** Releases what pods other than these left behind, on disk since an earlier boot and (CNI ≥ 1.1) in the plugins. */
+  /** Releases what pods other than these left behind: on disk since an earlier boot, and in plugins that know GC. */
   collect(valid: string[]): Promise<void>;
 };
 
@@ -74,58 +73,62 @@ export type NetworkOptions = {
 
 const IF_NAME = 'eth0';
 
-/** How long an answer to STATUS counts, in milliseconds; the kubelet asks every five seconds. */
-const STATUS_FRESH_MS = 4_000;
-
 /** Opens the network; never fails for want of a configuration or plugin, `status` tells that. */
 export async function openNetwork(options: NetworkOptions): Promise<Network> {
-  const plugins = pluginsIn(options.pluginDirs, options.engine);
-  const run: PluginRun = { engine: options.engine, plugins, pluginDirs: options.pluginDirs };
-  const read = configDirectory(options.configDir);
-  const ledger = await openLedger(options.cacheDir, options.log);
-  const withoutDefault = await defaultIfEmpty(options, run, await read());
-  const versionOf = versionChoice(run);
-  const { relieve } = masquerade(options.engine, options.log);
-  let podCidrs: string[] = [];
+  const { engine, log, pluginDirs } = options;
+  const run: PluginRun = { engine, plugins: pluginsIn(pluginDirs, engine), pluginDirs };
+  const ledger = await openLedger(options.cacheDir, log);
+  const current = await currentNetwork(options, run);
+  /** Pods attached in this life of the daemon: never leftovers, whatever `collect` is told. */
+  const attached = new Set<string>();
+  let collecting: Promise<unknown> = Promise.resolve();
 
-  const prepared = async (facts: PodFacts): Promise<PreparedNetwork> => {
-    const { config, problems } = await read();
-    if (config === null) throw new RuntimeError('unavailable', noNetwork(options.configDir, problems, withoutDefault));
-    const relieved = await relieve(inPodCidrs(config, podCidrs, networkInterfaces()));
-    return prepare(relieved, await versionOf(config), facts);
+  const collect = async (valid: Set<string>): Promise<void> => {
+    await releaseLeftovers(run, ledger, log, (id) => valid.has(id) || attached.has(id));
+    const network = await current.prepared(NO_POD).catch(() => null);
+    if (network === null) return;
+    const attachments = [...new Set([...valid, ...attached])].map((containerID) => ({ containerID, ifname: IF_NAME }));
+    const asked = askAll(run, network, 'GC', attachments);
+    collecting = asked.catch(() => undefined);
+    await asked;
   };
   return {
-    status: statusOf(run, async () => prepared(NOTHING_KNOWN)),
+    status: networkStatus(run, async () => current.prepared(NO_POD)),
     attach: async (pod, signal) => {
+      attached.add(pod.id);
+      await collecting;
       const portMappings = pod.portMappings.filter(({ hostPort }) => hostPort > 0);
       const bandwidth = pod.bandwidth ?? bandwidthOf(pod.annotations);
-      const network = await prepared({ portMappings, annotations: pod.annotations, dns: pod.dns, bandwidth, podCidrs });
-      return attach(run, ledger, network, endpointOf(pod), portMappings, signal);
+      const network = await current.prepared({ portMappings, annotations: pod.annotations, dns: pod.dns, bandwidth });
+      ledger.note({ endpoint: endpointOf(pod), network, result: null });
+      const result = await addChain(run, network, endpointOf(pod), signal);
+      ledger.note({ endpoint: endpointOf(pod), network, result });
+      return attachmentOf(network, result, portMappings);
     },
     detach: async (pod, attachment, signal) => {
       const known = attachment === null ? await ledger.find(pod.id) : fromAttachment(attachment);
-      const network = known?.network ?? (await prepared(NOTHING_KNOWN).catch(() => null));
+      const network = known?.network ?? (await current.prepared(NO_POD).catch(() => null));
       if (network !== null) await delChain(run, network, endpointOf(pod), known?.result ?? null, signal);
       ledger.forget(pod.id);
+      attached.delete(pod.id);
     },
-    setPodCidr: (cidr) => {
-      if (cidr !== '') podCidrs = cidr.split(',').map((range) => range.trim()).filter((range) => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(range));
-    },
-    collect: async (valid) => collect(run, ledger, options.log, new Set(valid), await prepared(NOTHING_KNOWN).catch(() => null)),
+    setPodCidr: current.setPodCidr,
+    collect: async (valid) => collect(new Set(valid)),
   };
 }
 
-const NOTHING_KNOWN: PodFacts = { portMappings: [], annotations: {}, dns: null, bandwidth: null, podCidrs: [] };
+function endpointOf({ id, name, namespace, uid, netnsPath }: PodIdentity): Endpoint {
+  return { id, name, namespace, uid, netnsPath, ifName: IF_NAME };
+}
 
-const endpointOf = ({ id, name, namespace, uid, netnsPath }: PodIdentity): Endpoint => ({ id, name, namespace, uid, netnsPath, ifName: IF_NAME });
-
-async function attach(run: PluginRun, ledger: Ledger, network: PreparedNetwork, endpoint: Endpoint, portMappings: PortMapping[], signal: AbortSignal): Promise<Attachment> {
-  ledger.note({ endpoint, network, result: null });
-  const result = await addChain(run, network, endpoint, signal);
-  ledger.note({ endpoint, network, result });
+function attachmentOf(
+  network: PreparedNetwork,
+  result: Record<string, unknown>,
+  portMappings: PortMapping[],
+): Attachment {
   return {
     network: network.name,
-    ifName: endpoint.ifName,
+    ifName: IF_NAME,
     configJson: JSON.stringify(network),
     resultJson: JSON.stringify(result),
     ips: addresses(result),
@@ -135,62 +138,4 @@ async function attach(run: PluginRun, ledger: Ledger, network: PreparedNetwork, 
 
 function fromAttachment(attachment: Attachment): { network: PreparedNetwork; result: Record<string, unknown> } {
   return { network: JSON.parse(attachment.configJson), result: JSON.parse(attachment.resultJson) };
-}
-
-async function collect(run: PluginRun, ledger: Ledger, log: Log, valid: Set<string>, current: PreparedNetwork | null): Promise<void> {
-  for (const { endpoint, network, result } of await ledger.entries()) {
-    if (valid.has(endpoint.id)) continue;
-    const { netnsPath } = endpoint;
-    const isPinned = netnsPath !== '' && (await access(netnsPath).then(() => true, () => false));
-    await delChain(run, network, { ...endpoint, netnsPath: isPinned ? netnsPath : '' }, result).then(
-      () => ledger.forget(endpoint.id),
-      (error: unknown) => log.warn('left-over network attachment not released', { pod: endpoint.id, error: String(error) }),
-    );
-  }
-  const attachments = [...valid].map((containerID) => ({ containerID, ifname: IF_NAME }));
-  if (current !== null) await askAll(run, current, 'GC', attachments);
-}
-
-async function defaultIfEmpty(options: NetworkOptions, run: PluginRun, state: ConfigState): Promise<string> {
-  if (!options.allowDefault || state.files.length > 0) return '';
-  try {
-    await writeDefault(options.configDir, run.plugins, options.defaultRanges ?? DEFAULT_RANGES);
-    options.log.info('no CNI configuration found, wrote the default network', { dir: options.configDir });
-    return '';
-  } catch (error) {
-    return `; the default network could not be written: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-/** Lists that name several versions are run with the newest that all their plugins know; those with one are taken at their word. */
-function versionChoice(run: PluginRun): (config: NetworkConfig) => Promise<string> {
-  return async ({ cniVersions, plugins }) => {
-    const [first, ...others] = cniVersions;
-    if (others.length === 0) return first;
-    const answers = await Promise.all(plugins.map(async ({ type }) => run.plugins.versions(type)));
-    return cniVersions.find((version) => answers.every((known) => known.includes(version))) ?? first;
-  };
-}
-
-function statusOf(run: PluginRun, prepared: () => Promise<PreparedNetwork>): () => Promise<NetworkStatus> {
-  let fresh: { untilMs: number; key: string } = { untilMs: 0, key: '' };
-  return async () => {
-    try {
-      const network = await prepared();
-      for (const { type } of network.plugins) await run.plugins.path(type);
-      const key = JSON.stringify(network);
-      if (key !== fresh.key || performance.now() > fresh.untilMs) {
-        await askAll(run, network, 'STATUS');
-        fresh = { untilMs: performance.now() + STATUS_FRESH_MS, key };
-      }
-      return { ready: true, reason: '', message: '' };
-    } catch (error) {
-      return { ready: false, reason: 'NetworkPluginNotReady', message: error instanceof Error ? error.message : String(error) };
-    }
-  };
-}
-
-function noNetwork(dir: string, problems: string[], withoutDefault: string): string {
-  const found = problems.length > 0 ? `no valid CNI configuration in ${dir}: ${problems.join('; ')}` : `no CNI configuration in ${dir}: put a .conflist there`;
-  return `${found}${withoutDefault}`;
 }

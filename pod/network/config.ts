@@ -21,7 +21,10 @@ export function configFiles(names: string[]): string[] {
 }
 
 /** The first file that holds a valid network, and what is wrong with those before it. */
-export function chooseConfig(files: { name: string; text: string }[]): { config: NetworkConfig | null; problems: string[] } {
+export function chooseConfig(files: { name: string; text: string }[]): {
+  config: NetworkConfig | null;
+  problems: string[];
+} {
   const problems: string[] = [];
   for (const file of files) {
     try {
@@ -44,7 +47,9 @@ export function parseConfig(file: string, text: string): NetworkConfig {
   const list = parseObject(text) ?? refuse('is no JSON object');
   const plugins = 'plugins' in list ? list['plugins'] : [list];
   if (!Array.isArray(plugins)) return refuse('plugins is no list');
-  const [first, ...rest] = plugins.map((entry: unknown, at) => pluginConfig(entry) ?? refuse(`plugin ${at} has no valid type`));
+  const [first, ...rest] = plugins.map(
+    (entry: unknown, at) => pluginConfig(entry) ?? refuse(`plugin ${at} has no valid type`),
+  );
   if (first === undefined) return refuse('plugins is empty');
   const name = list['name'];
   if (typeof name !== 'string' || !/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
@@ -76,7 +81,9 @@ const NEWEST = '1.1.0';
 
 function versions(list: Record<string, unknown>): [string, ...string[]] {
   const named = [list['cniVersion'], ...(Array.isArray(list['cniVersions']) ? list['cniVersions'] : [])];
-  const known = named.filter((version): version is string => typeof version === 'string' && /^\d+\.\d+\.\d+$/.test(version));
+  const known = named.filter(
+    (version): version is string => typeof version === 'string' && /^\d+\.\d+\.\d+$/.test(version),
+  );
   const usable = [...new Set(known)].filter((version) => !isAtLeast(version, '1.2.0'));
   const [first, ...rest] = usable.toSorted((a, b) => compareVersions(b, a));
   if (first !== undefined) return [first, ...rest];
@@ -86,7 +93,9 @@ function versions(list: Record<string, unknown>): [string, ...string[]] {
 function pluginConfig(entry: unknown): PluginConfig | null {
   if (!isObject(entry)) return null;
   const type = entry['type'];
-  return typeof type === 'string' && /^[^/\0]+$/.test(type) && type !== '.' && type !== '..' ? { ...entry, type } : null;
+  return typeof type === 'string' && /^[^/\0]+$/.test(type) && type !== '.' && type !== '..'
+    ? { ...entry, type }
+    : null;
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

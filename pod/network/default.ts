@@ -61,12 +61,19 @@ export function defaultNetwork(cniVersion: string, ranges: string[]): Record<str
 
 /** The newest version of the specification that all plugins answered and this runtime speaks. */
 export function commonVersion(answers: string[][]): string {
-  const found = ['1.1.0', '1.0.0', '0.4.0', '0.3.1'].find((version) => answers.every((known) => known.includes(version)));
+  const found = ['1.1.0', '1.0.0', '0.4.0', '0.3.1'].find((version) =>
+    answers.every((known) => known.includes(version)),
+  );
   if (found !== undefined) return found;
-  throw new RuntimeError('unsupported', 'the CNI plugins bridge, host-local and portmap share no version of the specification: install one release of them');
+  throw new RuntimeError(
+    'unsupported',
+    'the CNI plugins bridge, host-local and portmap share no version of the specification: install one release of them',
+  );
 }
 
-/** True when an interface has an IPv6 address beyond its own link: only then is an IPv6 range worth its cost per pod. */
+/**
+ * True when an interface has an IPv6 address beyond its own link: only then is an IPv6 range worth its cost per pod.
+ */
 export function hostHasIPv6(interfaces: ReturnType<typeof networkInterfaces>): boolean {
   const all = Object.values(interfaces).flatMap((entries) => entries ?? []);
   return all.some(({ address, family, internal }) => family === 'IPv6' && !internal && !address.startsWith('fe80:'));
@@ -77,16 +84,28 @@ export function hostHasIPv6(interfaces: ReturnType<typeof networkInterfaces>): b
  * pushed them; other networks are returned as they are. A bridge that serves pods from another range keeps it: the
  * bridge plugin would refuse to give it a second address.
  */
-export function inPodCidrs(config: NetworkConfig, podCidrs: string[], interfaces: ReturnType<typeof networkInterfaces>): NetworkConfig {
+export function inPodCidrs(
+  config: NetworkConfig,
+  podCidrs: string[],
+  interfaces: ReturnType<typeof networkInterfaces>,
+): NetworkConfig {
   const [bridge, ...rest] = config.plugins;
   const ipam = bridge['ipam'];
   if (config.file !== DEFAULT_FILE || podCidrs.length === 0 || typeof ipam !== 'object' || ipam === null) return config;
-  const inUse = (interfaces[BRIDGE] ?? []).filter(({ address }) => !address.startsWith('fe80:')).map(({ address }) => address);
+  const inUse = (interfaces[BRIDGE] ?? [])
+    .filter(({ address }) => !address.startsWith('fe80:'))
+    .map(({ address }) => address);
   if (!inUse.every((address) => podCidrs.some((range) => holds(range, address)))) return config;
-  const own = 'ranges' in ipam && Array.isArray(ipam.ranges) ? ipam.ranges.flat().map((range: { subnet: string }) => range.subnet) : [];
+  const own =
+    'ranges' in ipam && Array.isArray(ipam.ranges)
+      ? ipam.ranges.flat().map((range: { subnet: string }) => range.subnet)
+      : [];
   const families = new Set(podCidrs.map(isIPv6Range));
   const ranges = [...podCidrs, ...own.filter((range) => !families.has(isIPv6Range(range)))];
-  return { ...config, plugins: [{ ...bridge, ipam: { ...ipam, ranges: ranges.map((subnet) => [{ subnet }]) } }, ...rest] };
+  return {
+    ...config,
+    plugins: [{ ...bridge, ipam: { ...ipam, ranges: ranges.map((subnet) => [{ subnet }]) } }, ...rest],
+  };
 }
 
 function holds(range: string, address: string): boolean {

@@ -7,7 +7,8 @@ export type ConfigState = { config: NetworkConfig | null; problems: string[]; fi
 
 /**
  * A view of a CNI configuration directory. Every read compares names, sizes and times of the files, which costs a
- * fraction of a millisecond, and parses only what changed; so no watch can be missed. Reads at the same time share one look.
+ * fraction of a millisecond, and parses only what changed; so no watch can be missed. Reads at the same time share one
+ * look.
  */
 export function configDirectory(dir: string): () => Promise<ConfigState> {
   let known = { signature: '', state: { config: null, problems: [], files: [] } as ConfigState };
@@ -19,7 +20,10 @@ export function configDirectory(dir: string): () => Promise<ConfigState> {
     if (signature !== known.signature) known = { signature, state: await load(dir, files) };
     return known.state;
   };
-  return () => (looking ??= look().finally(() => { looking = null; }));
+  return () =>
+    (looking ??= look().finally(() => {
+      looking = null;
+    }));
 }
 
 async function describe(path: string, name: string): Promise<string> {

@@ -9,34 +9,57 @@ export type CniCommand = 'ADD' | 'DEL' | 'GC' | 'STATUS' | 'VERSION';
 export type Invocation = { path: string; command: CniCommand; env: Record<string, string>; stdin: string };
 
 /** Longest that one plugin may take, in milliseconds; below the kubelet's four minutes for RunPodSandbox. */
-const TIMEOUT_MS: Record<CniCommand, number> = { ADD: 180_000, DEL: 60_000, GC: 60_000, STATUS: 10_000, VERSION: 10_000 };
+const TIMEOUT_MS: Record<CniCommand, number> = {
+  ADD: 180_000,
+  DEL: 60_000,
+  GC: 60_000,
+  STATUS: 10_000,
+  VERSION: 10_000,
+};
 
 /** Where plugins find iptables and their like when the daemon itself was given no PATH. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Runs one plugin in the engine and returns the object it printed, null for nothing. Of the daemon's environment the
- * plugin sees PATH only. A plugin's error (specification, section 5) becomes a RuntimeError with its code, message and details.
+ * plugin sees PATH only. A plugin's error (specification, section 5) becomes a RuntimeError with its code, message and
+ * details.
  */
-export async function invoke(engine: Engine, ask: Invocation, signal?: AbortSignal): Promise<Record<string, unknown> | null> {
-  const reply = await engine.call('run', {
-    lane: ask.command === 'DEL' || ask.command === 'GC' ? 'cni-del' : 'cni-add',
-    path: ask.path,
-    args: [],
-    env: { PATH: process.env['PATH'] ?? PATH, ...ask.env, CNI_COMMAND: ask.command },
-    stdin: ask.stdin,
-    timeoutMs: TIMEOUT_MS[ask.command],
-  }, signal === undefined ? {} : { signal });
+export async function invoke(
+  engine: Engine,
+  ask: Invocation,
+  signal?: AbortSignal,
+): Promise<Record<string, unknown> | null> {
+  const reply = await engine.call(
+    'run',
+    {
+      lane: ask.command === 'DEL' || ask.command === 'GC' ? 'cni-del' : 'cni-add',
+      path: ask.path,
+      args: [],
+      env: { PATH: process.env['PATH'] ?? PATH, ...ask.env, CNI_COMMAND: ask.command },
+      stdin: ask.stdin,
+      timeoutMs: TIMEOUT_MS[ask.command],
+    },
+    signal === undefined ? {} : { signal },
+  );
   const printed = parse(reply.stdout);
   if (reply.exitCode === 0 && reply.signal === 0) return printed;
   throw pluginError(ask, printed, reply);
 }
 
-function pluginError(ask: Invocation, printed: Record<string, unknown> | null, reply: { exitCode: number; signal: number; stderr: string; stdout: string }): RuntimeError {
+function pluginError(
+  ask: Invocation,
+  printed: Record<string, unknown> | null,
+  reply: { exitCode: number; signal: number; stderr: string; stdout: string },
+): RuntimeError {
   const what = `CNI ${ask.command} by ${basename(ask.path)}`;
   if (typeof printed?.['code'] === 'number') {
-    const details = typeof printed['details'] === 'string' && printed['details'] !== '' ? `; ${printed['details']}` : '';
-    return new RuntimeError(kindOf(printed['code']), `${what} failed (code ${printed['code']}): ${String(printed['msg'])}${details}`);
+    const details =
+      typeof printed['details'] === 'string' && printed['details'] !== '' ? `; ${printed['details']}` : '';
+    return new RuntimeError(
+      kindOf(printed['code']),
+      `${what} failed (code ${printed['code']}): ${String(printed['msg'])}${details}`,
+    );
   }
   const said = (reply.stderr.trim() || reply.stdout.trim()).slice(-2048) || 'it printed nothing';
   const end = reply.signal > 0 ? `signal ${reply.signal}` : `exit code ${reply.exitCode}`;

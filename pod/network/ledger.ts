@@ -26,7 +26,9 @@ export async function openLedger(dir: string, log: Log): Promise<Ledger> {
     const mine = (writes.get(id) ?? Promise.resolve())
       .then(write)
       .catch((error: unknown) => log.warn('network attachment not noted on disk', { pod: id, error: String(error) }))
-      .finally(() => { if (writes.get(id) === mine) writes.delete(id); });
+      .finally(() => {
+        if (writes.get(id) === mine) writes.delete(id);
+      });
     writes.set(id, mine);
   };
   const find = async (id: string): Promise<LedgerEntry | null> => {
@@ -34,11 +36,14 @@ export async function openLedger(dir: string, log: Log): Promise<Ledger> {
     return readEntry(join(dir, `${id}.json`));
   };
   return {
-    note: (entry) => enqueue(entry.endpoint.id, async () => replace(join(dir, `${entry.endpoint.id}.json`), JSON.stringify(entry))),
+    note: (entry) =>
+      enqueue(entry.endpoint.id, async () => replace(join(dir, `${entry.endpoint.id}.json`), JSON.stringify(entry))),
     forget: (id) => enqueue(id, async () => rm(join(dir, `${id}.json`), { force: true })),
     find,
     entries: async () => {
-      const ids = (await readdir(dir)).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+      const ids = (await readdir(dir))
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.slice(0, -'.json'.length));
       return (await Promise.all(ids.map(find))).filter((entry) => entry !== null);
     },
   };

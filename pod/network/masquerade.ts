@@ -8,9 +8,9 @@ import type { Engine } from '../../host/engine.ts';
 import type { NetworkConfig, PluginConfig } from './config.ts';
 
 /**
- * Masquerading once per network instead of once per pod. The bridge plugin's `ipMasq` makes a chain for every pod, in nine
- * runs of iptables at ADD and as many at DEL, the larger part of both. For a bridge whose addresses come from fixed ranges
- * one rule per range does the same, so the rule is kept here and the plugin is told `ipMasq: false`.
+ * Masquerading once per network instead of once per pod. The bridge plugin's `ipMasq` makes a chain for every pod, in
+ * nine runs of iptables at ADD and as many at DEL, the larger part of both. For a bridge whose addresses come from
+ * fixed ranges one rule per range does the same, so the rule is kept here and the plugin is told `ipMasq: false`.
  */
 export type Masquerade = {
   /** The network as the plugins are to see it; without `ipMasq` once the rules are known to be there. */
@@ -49,16 +49,21 @@ export function masquerade(engine: Engine, log: Log): Masquerade {
 /** The ranges that a plugin would masquerade pod by pod and that are the same for all pods, CIDR; else none. */
 export function masqueradedRanges(plugin: PluginConfig): string[] {
   const ipam = plugin['ipam'];
-  if (plugin.type !== 'bridge' || plugin['ipMasq'] !== true || (plugin['ipMasqBackend'] ?? 'iptables') !== 'iptables') return [];
+  if (plugin.type !== 'bridge' || plugin['ipMasq'] !== true || (plugin['ipMasqBackend'] ?? 'iptables') !== 'iptables')
+    return [];
   if (!isObject(ipam) || ipam['type'] !== 'host-local' || plugin.capabilities?.['ipRanges'] === true) return [];
   const sets: unknown[] = Array.isArray(ipam['ranges']) ? ipam['ranges'].flat() : [];
   const subnets = [ipam['subnet'], ...sets.map((range) => (isObject(range) ? range['subnet'] : undefined))];
-  return subnets.filter((subnet): subnet is string => typeof subnet === 'string' && /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(subnet));
+  return subnets.filter(
+    (subnet): subnet is string => typeof subnet === 'string' && /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(subnet),
+  );
 }
 
 /** The same network with `ipMasq` off on the bridges that have fixed ranges. */
 export function withoutMasquerade(config: NetworkConfig): NetworkConfig {
-  const [first, ...rest] = config.plugins.map((plugin) => (masqueradedRanges(plugin).length > 0 ? { ...plugin, ipMasq: false } : plugin));
+  const [first, ...rest] = config.plugins.map((plugin) =>
+    masqueradedRanges(plugin).length > 0 ? { ...plugin, ipMasq: false } : plugin,
+  );
   return first === undefined ? config : { ...config, plugins: [first, ...rest] };
 }
 
@@ -83,20 +88,52 @@ export function rules(network: string, range: string): string {
 
 async function ensureRule(engine: Engine, network: string, range: string): Promise<void> {
   const iptables = isIPv6Range(range) ? 'ip6tables' : 'iptables';
-  const check = ['-w', '5', '-t', 'nat', '-C', 'POSTROUTING', '-s', range, '-m', 'comment', '--comment', `pods of network ${network}`, '-j', chainName(network, range)];
+  const check = [
+    '-w',
+    '5',
+    '-t',
+    'nat',
+    '-C',
+    'POSTROUTING',
+    '-s',
+    range,
+    '-m',
+    'comment',
+    '--comment',
+    `pods of network ${network}`,
+    '-j',
+    chainName(network, range),
+  ];
   if ((await run(engine, iptables, check, '')).exitCode === 0) return;
-  const { exitCode, stderr } = await run(engine, `${iptables}-restore`, ['-w', '5', '--noflush'], rules(network, range));
-  if (exitCode !== 0) throw new RuntimeError('unavailable', `${iptables}-restore ended with ${exitCode}: ${stderr.trim()}`);
+  const { exitCode, stderr } = await run(
+    engine,
+    `${iptables}-restore`,
+    ['-w', '5', '--noflush'],
+    rules(network, range),
+  );
+  if (exitCode !== 0)
+    throw new RuntimeError('unavailable', `${iptables}-restore ended with ${exitCode}: ${stderr.trim()}`);
 }
 
-async function run(engine: Engine, program: string, args: string[], stdin: string): Promise<{ exitCode: number; stderr: string }> {
+async function run(
+  engine: Engine,
+  program: string,
+  args: string[],
+  stdin: string,
+): Promise<{ exitCode: number; stderr: string }> {
   const path = await inPath(program);
   return engine.call('run', { lane: 'cni-add', path, args, env: {}, stdin, timeoutMs: 10_000 });
 }
 
 async function inPath(program: string): Promise<string> {
   for (const dir of ['/usr/sbin', '/sbin', '/usr/bin', '/bin', '/usr/local/sbin']) {
-    if (await access(join(dir, program), constants.X_OK).then(() => true, () => false)) return join(dir, program);
+    if (
+      await access(join(dir, program), constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return join(dir, program);
   }
   throw new RuntimeError('unavailable', `${program} is not installed`);
 }

@@ -12,7 +12,9 @@ export type Plugins = {
   versions(type: string): Promise<string[]>;
 };
 
-/** Plugins in `dirs`, the first directory that has one wins. Paths found are kept; a missing one is looked for again. */
+/**
+ * Plugins in `dirs`, the first directory that has one wins. Paths found are kept; a missing one is looked for again.
+ */
 export function pluginsIn(dirs: string[], engine: Engine): Plugins {
   const paths = new Map<string, string>();
   const answers = new Map<string, Promise<string[]>>();
@@ -22,13 +24,21 @@ export function pluginsIn(dirs: string[], engine: Engine): Plugins {
     if (known !== undefined) return known;
     const found = await firstExecutable(dirs.map((dir) => join(dir, type)));
     if (found === null) {
-      throw new RuntimeError('unavailable', `CNI plugin ${type} is in none of ${dirs.join(', ')}: install it or set --cni-plugin-dirs`);
+      throw new RuntimeError(
+        'unavailable',
+        `CNI plugin ${type} is in none of ${dirs.join(', ')}: install it or set --cni-plugin-dirs`,
+      );
     }
     paths.set(type, found);
     return found;
   };
   const ask = async (type: string): Promise<string[]> => {
-    const answer = await invoke(engine, { path: await path(type), command: 'VERSION', env: {}, stdin: '{"cniVersion":"1.1.0"}' });
+    const answer = await invoke(engine, {
+      path: await path(type),
+      command: 'VERSION',
+      env: {},
+      stdin: '{"cniVersion":"1.1.0"}',
+    });
     const versions = answer?.['supportedVersions'];
     return Array.isArray(versions) ? versions.filter((version) => typeof version === 'string') : [];
   };
@@ -45,7 +55,13 @@ export function pluginsIn(dirs: string[], engine: Engine): Plugins {
 
 async function firstExecutable(candidates: string[]): Promise<string | null> {
   for (const candidate of candidates) {
-    if (await access(candidate, constants.X_OK).then(() => true, () => false)) return candidate;
+    if (
+      await access(candidate, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return candidate;
   }
   return null;
 }

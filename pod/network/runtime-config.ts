@@ -6,7 +6,10 @@ export type PortMapping = { hostPort: number; containerPort: number; protocol: '
 /** Rates in bits per second. */
 export type Bandwidth = { ingress: number | null; egress: number | null };
 
-/** What a plugin may learn about a pod when it declares the capability (CNI conventions, "Dynamic Plugin specific Fields"). */
+/**
+ * What a plugin may learn about a pod when it declares the capability (CNI conventions, "Dynamic Plugin specific
+ * Fields").
+ */
 export type PodFacts = {
   portMappings: PortMapping[];
   annotations: Record<string, string>;
@@ -16,7 +19,10 @@ export type PodFacts = {
   podCidrs: string[];
 };
 
-/** The `runtimeConfig` of one plugin: of what is known, the capabilities that it declares. Undefined when there are none. */
+/**
+ * The `runtimeConfig` of one plugin: of what is known, the capabilities that it declares. Undefined when there are
+ * none.
+ */
 export function runtimeConfig(plugin: PluginConfig, facts: PodFacts): Record<string, unknown> | undefined {
   const wanted = Object.entries(values(facts)).filter(
     ([capability, value]) => plugin.capabilities?.[capability] === true && value !== null,
@@ -55,7 +61,15 @@ export function bandwidthOf(annotations: Record<string, string>): Bandwidth | nu
 }
 
 const SCALE: Record<string, number> = {
-  '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40,
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
 };
 
 function bitsPerSecond(quantity: string | undefined): number | null {
@@ -63,4 +77,3 @@ function bitsPerSecond(quantity: string | undefined): number | null {
   const rate = digits === undefined ? 0 : Math.round(Number(digits) * (SCALE[unit] ?? 0));
   return rate > 0 && Number.isSafeInteger(rate) ? rate : null;
 }
-

@@ -16,7 +16,18 @@ export function parsePasswd(text: string): Account[] {
 export function parseGroup(text: string): Group[] {
   return lines(text).flatMap(([name = '', , gid, members = '']) => {
     const id = parseId(gid);
-    return id === null ? [] : [{ name, gid: id, members: members.split(',').map((member) => member.trim()).filter(Boolean) }];
+    return id === null
+      ? []
+      : [
+          {
+            name,
+            gid: id,
+            members: members
+              .split(',')
+              .map((member) => member.trim())
+              .filter(Boolean),
+          },
+        ];
   });
 }
 

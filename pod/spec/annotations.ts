@@ -1,9 +1,9 @@
 import type { SpecInput } from './input.ts';
 
 /**
- * Annotations of the OCI configuration by which agents on the node and sandboxed runtimes know a container: containerd's
- * names and CRI-O's. The pod's own annotations are not among them, for OCI runtimes obey some (`run.oci.*`, Kata's),
- * which the author of a pod must not decide.
+ * Annotations of the OCI configuration by which agents on the node and sandboxed runtimes know a container:
+ * containerd's names and CRI-O's. The pod's own annotations are not among them, for OCI runtimes obey some
+ * (`run.oci.*`, Kata's), which the author of a pod must not decide.
  */
 export function annotations({ sandbox, container }: SpecInput): Record<string, string> {
   const { name = '', namespace = '', uid = '' } = sandbox.config.metadata ?? {};

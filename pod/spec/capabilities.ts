@@ -4,11 +4,46 @@ import type { OciCapabilities } from './oci.ts';
 
 /** Every capability that Linux knows, by its number (capabilities(7)). */
 export const CAPABILITIES = [
-  'CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'SETGID', 'SETUID', 'SETPCAP',
-  'LINUX_IMMUTABLE', 'NET_BIND_SERVICE', 'NET_BROADCAST', 'NET_ADMIN', 'NET_RAW', 'IPC_LOCK', 'IPC_OWNER',
-  'SYS_MODULE', 'SYS_RAWIO', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_PACCT', 'SYS_ADMIN', 'SYS_BOOT', 'SYS_NICE',
-  'SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG', 'MKNOD', 'LEASE', 'AUDIT_WRITE', 'AUDIT_CONTROL', 'SETFCAP',
-  'MAC_OVERRIDE', 'MAC_ADMIN', 'SYSLOG', 'WAKE_ALARM', 'BLOCK_SUSPEND', 'AUDIT_READ', 'PERFMON', 'BPF',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'DAC_READ_SEARCH',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'LINUX_IMMUTABLE',
+  'NET_BIND_SERVICE',
+  'NET_BROADCAST',
+  'NET_ADMIN',
+  'NET_RAW',
+  'IPC_LOCK',
+  'IPC_OWNER',
+  'SYS_MODULE',
+  'SYS_RAWIO',
+  'SYS_CHROOT',
+  'SYS_PTRACE',
+  'SYS_PACCT',
+  'SYS_ADMIN',
+  'SYS_BOOT',
+  'SYS_NICE',
+  'SYS_RESOURCE',
+  'SYS_TIME',
+  'SYS_TTY_CONFIG',
+  'MKNOD',
+  'LEASE',
+  'AUDIT_WRITE',
+  'AUDIT_CONTROL',
+  'SETFCAP',
+  'MAC_OVERRIDE',
+  'MAC_ADMIN',
+  'SYSLOG',
+  'WAKE_ALARM',
+  'BLOCK_SUSPEND',
+  'AUDIT_READ',
+  'PERFMON',
+  'BPF',
   'CHECKPOINT_RESTORE',
 ].map((name) => `CAP_${name}`);
 
@@ -17,13 +52,21 @@ export const CAPABILITIES = [
  * and SETFCAP too, which few programs need and each of which has opened a way out of a container before.
  */
 export const DEFAULT_CAPABILITIES = [
-  'CHOWN', 'DAC_OVERRIDE', 'FSETID', 'FOWNER', 'SETGID', 'SETUID', 'SETPCAP', 'NET_BIND_SERVICE', 'KILL',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FSETID',
+  'FOWNER',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'KILL',
 ].map((name) => `CAP_${name}`);
 
 /**
  * A container's capability sets: the default, or all with privileged or `ALL` added; none with `ALL` dropped; then the
- * names added, then those dropped; never more than `own`, the daemon's. Names count with or without `CAP_`, in any case.
- * Nothing is inheritable but what is ambient. Throws `invalid` for a name that Linux does not know.
+ * names added, then those dropped; never more than `own`, the daemon's. Names count with or without `CAP_`, in any
+ * case. Nothing is inheritable but what is ambient. Throws `invalid` for a name that Linux does not know.
  */
 export function capabilities(asked: Capability | null, privileged: boolean, own: string[]): OciCapabilities {
   const add = names(asked?.add_capabilities ?? []);
@@ -43,7 +86,8 @@ function names(list: string[]): string[] {
   return list.map((given) => {
     const upper = given.toUpperCase();
     const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-    if (name !== ALL && !CAPABILITIES.includes(name)) throw new RuntimeError('invalid', `capability ${given} is not known`);
+    if (name !== ALL && !CAPABILITIES.includes(name))
+      throw new RuntimeError('invalid', `capability ${given} is not known`);
     return name;
   });
 }

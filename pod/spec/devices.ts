@@ -2,8 +2,8 @@ import type { Found, FoundDevice } from './input.ts';
 import type { OciDevice, OciDeviceRule } from './oci.ts';
 
 /**
- * The container's device nodes and the rules of its cgroup: all is denied but the asked ones (the OCI runtime adds null,
- * zero, full, random, urandom, tty and the ptys by itself); a privileged container may use every device.
+ * The container's device nodes and the rules of its cgroup: all is denied but the asked ones (the OCI runtime adds
+ * null, zero, full, random, urandom, tty and the ptys by itself); a privileged container may use every device.
  */
 export function devices(found: Found | undefined, privileged: boolean): { nodes: OciDevice[]; rules: OciDeviceRule[] } {
   const asked = found?.devices ?? [];

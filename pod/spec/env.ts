@@ -32,6 +32,10 @@ function decode(key: string, value: Buffer): string {
   try {
     return utf8.decode(value);
   } catch (error) {
-    throw new RuntimeError('invalid', `environment variable ${key} is not UTF-8, which an OCI configuration cannot carry`, error);
+    throw new RuntimeError(
+      'invalid',
+      `environment variable ${key} is not UTF-8, which an OCI configuration cannot carry`,
+      error,
+    );
   }
 }

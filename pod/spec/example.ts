@@ -66,7 +66,10 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
     },
     container: { id: 'c'.repeat(64), config },
     image: { env: [], entrypoint: [], cmd: ['sh'], workingDir: '', user: '' },
-    etc: { passwd: 'root:x:0:0:root:/root:/bin/sh\nwww:x:33:34::/:\n', group: 'root:x:0:\nweb:x:34:\nlogs:x:50:www,other\n' },
+    etc: {
+      passwd: 'root:x:0:0:root:/root:/bin/sh\nwww:x:33:34::/:\n',
+      group: 'root:x:0:\nweb:x:34:\nlogs:x:50:www,other\n',
+    },
     host: plainHost,
     rootfs: '/rootfs',
     ...changes,

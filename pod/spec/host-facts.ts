@@ -22,12 +22,17 @@ export type HostOptions = {
 /** Looks at this machine and at what this daemon may do; once, at start. */
 export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: HostOptions): Promise<HostFacts> {
   const [status, limits, score, enabled, profiles] = await Promise.all([
-    text('/proc/self/status'), text('/proc/self/limits'), text('/proc/self/oom_score_adj'),
-    text('/sys/module/apparmor/parameters/enabled'), text('/sys/kernel/security/apparmor/profiles'),
+    text('/proc/self/status'),
+    text('/proc/self/limits'),
+    text('/proc/self/oom_score_adj'),
+    text('/sys/module/apparmor/parameters/enabled'),
+    text('/sys/kernel/security/apparmor/profiles'),
   ]);
   const capabilities = ownCapabilities(status);
   const mayRaise = capabilities.includes('CAP_SYS_RESOURCE');
-  const [major = 0, minor = 0] = release().split('.').map((part) => Number.parseInt(part, 10));
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
   return {
     hostname: hostname(),
     cgroupVersion: cgroup.host.version,
@@ -35,11 +40,17 @@ export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: H
     capabilities,
     oomScoreAdjMin: mayRaise ? -1000 : Number(score),
     swapAccounting: await accountsSwap(cgroup.host),
-    hugepageSizes: cgroup.host.version === 2 || cgroup.host.mounts['hugetlb'] !== undefined ? await hugepageSizes() : [],
+    hugepageSizes:
+      cgroup.host.version === 2 || cgroup.host.mounts['hugetlb'] !== undefined ? await hugepageSizes() : [],
     arch: arch(),
     kernel: { major, minor },
     seccompSupported: /^Seccomp:/m.test(status),
-    apparmorProfiles: enabled.startsWith('Y') ? profiles.split('\n').map((line) => line.replace(/ \(\w+\)$/, '')).filter(Boolean) : null,
+    apparmorProfiles: enabled.startsWith('Y')
+      ? profiles
+          .split('\n')
+          .map((line) => line.replace(/ \(\w+\)$/, ''))
+          .filter(Boolean)
+      : null,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
     recursiveReadOnly: recursiveReadOnly && (major > 5 || (major === 5 && minor >= 12)),
     defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),
@@ -47,8 +58,9 @@ export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: H
 }
 
 /**
- * Looks up what one container asks for on the host: its devices (every device when privileged), the text of its Localhost
- * seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for what is not there.
+ * Looks up what one container asks for on the host: its devices (every device when privileged), the text of its
+ * Localhost seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for what is not
+ * there.
  */
 export async function gather(config: ContainerConfig): Promise<Found> {
   const security = config.linux?.security_context ?? null;
@@ -65,7 +77,8 @@ export async function gather(config: ContainerConfig): Promise<Found> {
 
 /** Effective and bounding at once: what the daemon can both use and hand on. */
 function ownCapabilities(status: string): string[] {
-  const mask = (field: string): bigint => BigInt(`0x${new RegExp(`^${field}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
+  const mask = (field: string): bigint =>
+    BigInt(`0x${new RegExp(`^${field}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
   const held = mask('CapEff') & mask('CapBnd');
   return CAPABILITIES.filter((_, number) => (held >> BigInt(number)) & 1n);
 }
@@ -111,11 +124,24 @@ async function nodesBelow(path: string, as: string, permissions: string): Promis
   if (node === null) return [];
   if (node.isDirectory()) {
     const names = (await readdir(path)).filter((name) => !PER_CONTAINER.has(join(path, name)));
-    return (await Promise.all(names.map(async (name) => nodesBelow(join(path, name), join(as, name), permissions)))).flat();
+    return (
+      await Promise.all(names.map(async (name) => nodesBelow(join(path, name), join(as, name), permissions)))
+    ).flat();
   }
   if (!node.isCharacterDevice() && !node.isBlockDevice()) return [];
   const { major, minor } = deviceNumber(node.rdev);
-  return [{ path: as, type: node.isBlockDevice() ? 'b' : 'c', major, minor, fileMode: node.mode & 0o7777, uid: node.uid, gid: node.gid, access: permissions }];
+  return [
+    {
+      path: as,
+      type: node.isBlockDevice() ? 'b' : 'c',
+      major,
+      minor,
+      fileMode: node.mode & 0o7777,
+      uid: node.uid,
+      gid: node.gid,
+      access: permissions,
+    },
+  ];
 }
 
 /** As glibc's gnu_dev_major and gnu_dev_minor take it apart (makedev(3)). */
@@ -129,4 +155,8 @@ function deviceNumber(rdev: number): { major: number; minor: number } {
 
 const text = async (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
 
-const exists = async (path: string): Promise<boolean> => access(path, constants.F_OK).then(() => true, () => false);
+const exists = async (path: string): Promise<boolean> =>
+  access(path, constants.F_OK).then(
+    () => true,
+    () => false,
+  );

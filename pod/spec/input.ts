@@ -57,7 +57,9 @@ export type HostFacts = {
   /** Names of loaded AppArmor profiles; null where AppArmor is off. */
   apparmorProfiles: string[] | null;
   selinuxEnabled: boolean;
-  /** Whether mounts can be made read-only with all that is below them (mount_setattr, Linux 5.12) by the OCI runtime. */
+  /**
+   * Whether mounts can be made read-only with all that is below them (mount_setattr, Linux 5.12) by the OCI runtime.
+   */
   recursiveReadOnly: boolean;
   /** Limits given to every container, already within what the daemon may set. */
   defaultUlimits: OciRlimit[];

@@ -13,7 +13,9 @@ import { isShared, isSlaveOrShared } from './propagation.ts';
  */
 export function mounts(input: SpecInput): OciMount[] {
   const asked = input.container.config.mounts.map((mount) => bindMount(mount, input));
-  const ours = [...kernelMounts(input), ...podMounts(input)].filter(({ destination }) => !asked.some((mount) => covers(mount.destination, destination)));
+  const ours = [...kernelMounts(input), ...podMounts(input)].filter(
+    ({ destination }) => !asked.some((mount) => covers(mount.destination, destination)),
+  );
   return [...ours, ...asked].toSorted((a, b) => depth(a.destination) - depth(b.destination));
 }
 
@@ -28,8 +30,18 @@ function kernelMounts({ container }: SpecInput): OciMount[] {
   const strict = ['nosuid', 'noexec', 'nodev'];
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: strict },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: strict },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...strict, access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...strict, 'relatime', access] },
@@ -40,10 +52,18 @@ function podMounts({ sandbox, container }: SpecInput): OciMount[] {
   const security = container.config.linux?.security_context;
   const ipc = (security?.namespace_options ?? sandbox.config.linux?.security_context?.namespace_options)?.ipc;
   const file = (destination: string, source: string): OciMount => ({
-    destination, type: 'bind', source, options: ['rbind', 'rprivate', security?.readonly_rootfs ? 'ro' : 'rw'],
+    destination,
+    type: 'bind',
+    source,
+    options: ['rbind', 'rprivate', security?.readonly_rootfs ? 'ro' : 'rw'],
   });
   return [
-    { destination: '/dev/shm', type: 'bind', source: isHost(ipc) ? '/dev/shm' : sandbox.shmPath, options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rw'] },
+    {
+      destination: '/dev/shm',
+      type: 'bind',
+      source: isHost(ipc) ? '/dev/shm' : sandbox.shmPath,
+      options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rw'],
+    },
     file('/etc/hosts', sandbox.files.hosts),
     file('/etc/hostname', sandbox.files.hostname),
     file('/etc/resolv.conf', sandbox.files.resolvConf),
@@ -52,14 +72,21 @@ function podMounts({ sandbox, container }: SpecInput): OciMount[] {
 
 function bindMount(mount: Mount, input: SpecInput): OciMount {
   const refuse = (why: string): RuntimeError => new RuntimeError('invalid', `mount ${mount.container_path}: ${why}`);
-  if (mount.container_path === '') throw new RuntimeError('invalid', `mount of ${mount.host_path}: container_path is empty`);
-  if (mount.image?.image) throw new RuntimeError('unsupported', `mount ${mount.container_path}: image volumes are not supported`);
+  if (mount.container_path === '')
+    throw new RuntimeError('invalid', `mount of ${mount.host_path}: container_path is empty`);
+  if (mount.image?.image)
+    throw new RuntimeError('unsupported', `mount ${mount.container_path}: image volumes are not supported`);
   if (mount.host_path === '') throw refuse('host_path is empty');
   return {
     destination: posix.join('/', mount.container_path).replace(/(.)\/$/, '$1'),
     type: 'bind',
     source: mount.host_path,
-    options: ['rbind', propagation(mount, input.found?.mountinfo ?? ''), ...access(mount, input.host.recursiveReadOnly), ...restrictions(mount)],
+    options: [
+      'rbind',
+      propagation(mount, input.found?.mountinfo ?? ''),
+      ...access(mount, input.host.recursiveReadOnly),
+      ...restrictions(mount),
+    ],
     ...(mount.uidMappings.length > 0 ? { uidMappings: mount.uidMappings.map(idMapping) } : {}),
     ...(mount.gidMappings.length > 0 ? { gidMappings: mount.gidMappings.map(idMapping) } : {}),
   };
@@ -69,7 +96,10 @@ function propagation({ propagation: mode, host_path: path }: Mount, mountinfo: s
   if (mode === 'PROPAGATION_PRIVATE') return 'rprivate';
   if (mode === 'PROPAGATION_BIDIRECTIONAL') {
     if (isShared(mountinfo, path)) return 'rshared';
-    throw new RuntimeError('invalid', `mount of ${path}: bidirectional propagation needs a shared mount, make it so with mount --make-rshared`);
+    throw new RuntimeError(
+      'invalid',
+      `mount of ${path}: bidirectional propagation needs a shared mount, make it so with mount --make-rshared`,
+    );
   }
   if (isSlaveOrShared(mountinfo, path)) return 'rslave';
   throw new RuntimeError('invalid', `mount of ${path}: propagation from the host needs a shared or slave mount there`);
@@ -77,12 +107,16 @@ function propagation({ propagation: mode, host_path: path }: Mount, mountinfo: s
 
 function access(mount: Mount, canBeRecursive: boolean): string[] {
   if (!mount.recursive_read_only) return [mount.readonly ? 'ro' : 'rw'];
-  if (!mount.readonly) throw new RuntimeError('invalid', `mount ${mount.container_path}: recursive_read_only without readonly`);
+  if (!mount.readonly)
+    throw new RuntimeError('invalid', `mount ${mount.container_path}: recursive_read_only without readonly`);
   if (mount.propagation !== 'PROPAGATION_PRIVATE') {
     throw new RuntimeError('invalid', `mount ${mount.container_path}: recursive_read_only needs private propagation`);
   }
   if (!canBeRecursive) {
-    throw new RuntimeError('unsupported', `RROUnsupported: mount ${mount.container_path} cannot be read-only recursively with this kernel or OCI runtime`);
+    throw new RuntimeError(
+      'unsupported',
+      `RROUnsupported: mount ${mount.container_path} cannot be read-only recursively with this kernel or OCI runtime`,
+    );
   }
   return ['rro'];
 }
@@ -90,10 +124,17 @@ function access(mount: Mount, canBeRecursive: boolean): string[] {
 function restrictions(mount: Mount): string[] {
   const unknown = mount.mount_options.find((option) => !['noexec', 'nodev', 'nosuid'].includes(option));
   if (unknown === undefined) return mount.mount_options;
-  throw new RuntimeError('invalid', `mount ${mount.container_path}: option ${unknown} is none of noexec, nodev, nosuid`);
+  throw new RuntimeError(
+    'invalid',
+    `mount ${mount.container_path}: option ${unknown} is none of noexec, nodev, nosuid`,
+  );
 }
 
-const idMapping = (mapping: IDMapping): OciIdMapping => ({ containerID: mapping.container_id, hostID: mapping.host_id, size: mapping.length });
+const idMapping = (mapping: IDMapping): OciIdMapping => ({
+  containerID: mapping.container_id,
+  hostID: mapping.host_id,
+  size: mapping.length,
+});
 
 const covers = (outer: string, inner: string): boolean => inner === outer || inner.startsWith(`${outer}/`);
 

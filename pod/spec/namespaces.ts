@@ -16,7 +16,9 @@ export function namespaces(input: SpecInput): OciNamespace[] {
   return [
     { type: 'mount' },
     ...(host.cgroupVersion === 2 ? [{ type: 'cgroup' as const }] : []),
-    ...(isHost(options?.network) ? [] : [joined('network', sandbox.netnsPath), joined('uts', `/proc/${sandbox.shimPid}/ns/uts`)]),
+    ...(isHost(options?.network)
+      ? []
+      : [joined('network', sandbox.netnsPath), joined('uts', `/proc/${sandbox.shimPid}/ns/uts`)]),
     ...(isHost(options?.ipc) ? [] : [joined('ipc', `/proc/${sandbox.shimPid}/ns/ipc`)]),
     ...pidNamespace(input, options),
   ];
@@ -34,11 +36,15 @@ function pidNamespace({ sandbox, targetPid }: SpecInput, options: NamespaceOptio
     case 'CONTAINER':
       return [{ type: 'pid' }];
     case 'TARGET':
-      if (targetPid === undefined) throw new RuntimeError('invalid', `pid namespace of container ${options?.target_id}: it does not run`);
+      if (targetPid === undefined)
+        throw new RuntimeError('invalid', `pid namespace of container ${options?.target_id}: it does not run`);
       return [joined('pid', `/proc/${targetPid}/ns/pid`)];
     default:
       if (sandbox.pausePid > 0) return [joined('pid', `/proc/${sandbox.pausePid}/ns/pid`)];
-      throw new RuntimeError('invalid', `sandbox ${sandbox.id} has no shared pid namespace: ask for pid mode CONTAINER or make the sandbox with POD`);
+      throw new RuntimeError(
+        'invalid',
+        `sandbox ${sandbox.id} has no shared pid namespace: ask for pid mode CONTAINER or make the sandbox with POD`,
+      );
   }
 }
 

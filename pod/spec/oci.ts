@@ -1,4 +1,6 @@
-/** The parts of an OCI runtime configuration (runtime-spec 1.0.2 to 1.2, config.json) that containers here are given. */
+/**
+ * The parts of an OCI runtime configuration (runtime-spec 1.0.2 to 1.2, config.json) that containers here are given.
+ */
 export type OciSpec = {
   ociVersion: string;
   process: OciProcess;

@@ -10,7 +10,11 @@ import { apparmorProfile, selinuxLabel } from './security.ts';
 
 /** The container's first process. Throws `invalid` when there is nothing to run or a field cannot be honoured. */
 export function containerProcess(input: SpecInput, user: ResolvedUser): OciProcess {
-  const { container: { config }, image, host } = input;
+  const {
+    container: { config },
+    image,
+    host,
+  } = input;
   const security = config.linux?.security_context ?? null;
   const privileged = security?.privileged === true;
   const profile = apparmorProfile(security, host.apparmorProfiles);
@@ -42,7 +46,9 @@ export function execProcess(container: OciProcess, command: { args: string[]; tt
   };
 }
 
-/** Kubernetes' rule: a command replaces the image's entrypoint and with it the image's arguments; args replace those. */
+/**
+ * Kubernetes' rule: a command replaces the image's entrypoint and with it the image's arguments; args replace those.
+ */
 function commandLine(config: ContainerConfig, image: ImageDefaults): string[] {
   const entrypoint = config.command.length > 0 ? config.command : image.entrypoint;
   const rest = config.args.length > 0 ? config.args : config.command.length > 0 ? [] : image.cmd;

@@ -26,7 +26,9 @@ export function resources(asked: LinuxContainerResources | null, host: ResourceH
   return {
     ...(cpu ? { cpu } : {}),
     ...(memory ? { memory } : {}),
-    ...(pages.length > 0 ? { hugepageLimits: pages.map(({ page_size, limit }) => ({ pageSize: page_size, limit: integer(limit) })) } : {}),
+    ...(pages.length > 0
+      ? { hugepageLimits: pages.map(({ page_size, limit }) => ({ pageSize: page_size, limit: integer(limit) })) }
+      : {}),
     ...(host.cgroupVersion === 2 && Object.keys(asked.unified).length > 0 ? { unified: asked.unified } : {}),
   };
 }

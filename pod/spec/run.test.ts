@@ -11,13 +11,18 @@ import type { ContainerConfig } from '../../api/cri.ts';
 import { containerSpec } from './spec.ts';
 
 /** Runs a container with runc in namespaces of this process, from a root file system of busybox. */
-async function run(t: ExecutionContext, config: ContainerConfig): Promise<{ status: number | null; stdout: string; stderr: string }> {
+async function run(
+  t: ExecutionContext,
+  config: ContainerConfig,
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'berth-spec-'));
   const id = randomBytes(32).toString('hex');
   const rootfs = join(dir, 'rootfs');
-  for (const name of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'shm']) mkdirSync(join(name === 'shm' ? dir : rootfs, name), { recursive: true });
+  for (const name of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'shm'])
+    mkdirSync(join(name === 'shm' ? dir : rootfs, name), { recursive: true });
   cpSync('/bin/busybox', join(rootfs, 'bin/busybox'));
-  for (const applet of ['sh', 'id', 'cat', 'mount', 'hostname', 'touch', 'grep', 'ls', 'unshare']) symlinkSync('busybox', join(rootfs, 'bin', applet));
+  for (const applet of ['sh', 'id', 'cat', 'mount', 'hostname', 'touch', 'grep', 'ls', 'unshare'])
+    symlinkSync('busybox', join(rootfs, 'bin', applet));
   for (const name of ['hosts', 'hostname', 'resolv.conf']) writeFileSync(join(dir, name), `pod ${name}\n`);
   const netns = `bs-${id.slice(0, 6)}`;
   execFileSync('ip', ['netns', 'add', netns]);
@@ -27,14 +32,21 @@ async function run(t: ExecutionContext, config: ContainerConfig): Promise<{ stat
     rmSync(dir, { recursive: true });
   });
   const host = await hostFacts({
-    cgroup: { driver: 'cgroupfs', host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')) }, defaultUlimits: [], recursiveReadOnly: false,
+    cgroup: { driver: 'cgroupfs', host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')) },
+    defaultUlimits: [],
+    recursiveReadOnly: false,
   });
   const base = specInput({ host, rootfs, found: await gather(config) }, config);
   const { spec } = containerSpec({
     ...base,
     container: { id, config },
     sandbox: {
-      ...base.sandbox, shimPid: process.pid, pausePid: process.pid, netnsPath: `/run/netns/${netns}`, shmPath: join(dir, 'shm'), cgroupParent: `/berth-spec-test`,
+      ...base.sandbox,
+      shimPid: process.pid,
+      pausePid: process.pid,
+      netnsPath: `/run/netns/${netns}`,
+      shmPath: join(dir, 'shm'),
+      cgroupParent: `/berth-spec-test`,
       files: { hosts: join(dir, 'hosts'), hostname: join(dir, 'hostname'), resolvConf: join(dir, 'resolv.conf') },
     },
   });
@@ -43,15 +55,24 @@ async function run(t: ExecutionContext, config: ContainerConfig): Promise<{ stat
 }
 
 test.after.always(() => {
-  for (const mount of hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).all) spawnSync('rmdir', [join(mount, 'berth-spec-test')]);
+  for (const mount of hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')).all)
+    spawnSync('rmdir', [join(mount, 'berth-spec-test')]);
 });
 
 const RUNTIME_DEFAULT = { profile_type: 'RuntimeDefault', localhost_ref: '' } as const;
 
 test.serial('a confined container runs as asked, with its files, limits and filter', async (t) => {
-  const script = 'id; cat /etc/hosts /etc/resolv.conf; grep -E "^(CapBnd|Seccomp|NoNewPrivs)" /proc/self/status; touch /x; touch /tmp/ok';
+  const script =
+    'id; cat /etc/hosts /etc/resolv.conf; grep -E "^(CapBnd|Seccomp|NoNewPrivs)" /proc/self/status; touch /x';
   const config = secured(
-    { run_as_user: { value: '1000' }, run_as_group: { value: '2000' }, supplemental_groups: ['3000'], seccomp: RUNTIME_DEFAULT, no_new_privs: true, readonly_rootfs: true },
+    {
+      run_as_user: { value: '1000' },
+      run_as_group: { value: '2000' },
+      supplemental_groups: ['3000'],
+      seccomp: RUNTIME_DEFAULT,
+      no_new_privs: true,
+      readonly_rootfs: true,
+    },
     { command: ['sh', '-c', script] },
   );
   const { stdout, stderr } = await run(t, config);
@@ -65,12 +86,29 @@ test.serial('a confined container runs as asked, with its files, limits and filt
 
 test.serial('with limits, devices and a mount of the host it runs too', async (t) => {
   const resources = {
-    cpu_period: '100000', cpu_quota: '50000', cpu_shares: '512', memory_limit_in_bytes: String(64 << 20), oom_score_adj: '-997', cpuset_cpus: '', cpuset_mems: '',
-    hugepage_limits: [{ page_size: '2MB', limit: '0' }], unified: { 'memory.high': '1' }, memory_swap_limit_in_bytes: String(64 << 20),
+    cpu_period: '100000',
+    cpu_quota: '50000',
+    cpu_shares: '512',
+    memory_limit_in_bytes: String(64 << 20),
+    oom_score_adj: '-997',
+    cpuset_cpus: '',
+    cpuset_mems: '',
+    hugepage_limits: [{ page_size: '2MB', limit: '0' }],
+    unified: { 'memory.high': '1' },
+    memory_swap_limit_in_bytes: String(64 << 20),
   };
   const mount = {
-    container_path: '/mnt/etc/', host_path: '/etc', readonly: true, selinux_relabel: false, propagation: 'PROPAGATION_PRIVATE', uidMappings: [], gidMappings: [],
-    recursive_read_only: false, image: null, image_sub_path: '', mount_options: ['noexec', 'nosuid'],
+    container_path: '/mnt/etc/',
+    host_path: '/etc',
+    readonly: true,
+    selinux_relabel: false,
+    propagation: 'PROPAGATION_PRIVATE',
+    uidMappings: [],
+    gidMappings: [],
+    recursive_read_only: false,
+    image: null,
+    image_sub_path: '',
+    mount_options: ['noexec', 'nosuid'],
   } as const;
   const config = containerConfig({
     command: ['sh', '-c', 'mount | grep /mnt/etc; ls -l /dev/loop-here; ls /mnt/etc/passwd'],

@@ -31,7 +31,8 @@ export type SeccompHost = { arch: string; kernel: { major: number; minor: number
 
 /**
  * The filter of a container, null for none: without a wish, Unconfined, or privileged. `profileText` is the file that a
- * Localhost wish names. Throws `unsupported` when the kernel has no filters and `invalid` for a profile that is unusable.
+ * Localhost wish names. Throws `unsupported` when the kernel has no filters and `invalid` for a profile that is
+ * unusable.
  */
 export function seccomp(
   security: LinuxContainerSecurityContext | null,
@@ -39,20 +40,24 @@ export function seccomp(
 ): OciSeccomp | null {
   const wish = seccompWish(security);
   if (wish === null || wish.profile_type === 'Unconfined' || security?.privileged) return null;
-  if (!of.host.seccompSupported) throw new RuntimeError('unsupported', `seccomp profile ${wish.profile_type}: this kernel has no seccomp filters`);
+  if (!of.host.seccompSupported)
+    throw new RuntimeError('unsupported', `seccomp profile ${wish.profile_type}: this kernel has no seccomp filters`);
   if (wish.profile_type === 'RuntimeDefault') return resolveProfile(defaultProfile, of);
   if (of.profileText === null) throw new RuntimeError('invalid', `seccomp profile ${wish.localhost_ref} was not read`);
   return resolveProfile(parseProfile(wish.localhost_ref, of.profileText), of);
 }
 
-/** What the container asks for: the new field, else the old string (`runtime/default`, `localhost/PATH`, `unconfined`). */
+/**
+ * What the container asks for: the new field, else the old string (`runtime/default`, `localhost/PATH`, `unconfined`).
+ */
 export function seccompWish(security: LinuxContainerSecurityContext | null): SecurityProfile | null {
   if (!security) return null;
   if (security.seccomp) return security.seccomp;
   const old = security.seccomp_profile_path;
   if (old === '') return null;
   if (old === 'unconfined') return { profile_type: 'Unconfined', localhost_ref: '' };
-  if (old === 'runtime/default' || old === 'docker/default') return { profile_type: 'RuntimeDefault', localhost_ref: '' };
+  if (old === 'runtime/default' || old === 'docker/default')
+    return { profile_type: 'RuntimeDefault', localhost_ref: '' };
   if (old.startsWith('localhost/')) return { profile_type: 'Localhost', localhost_ref: old.slice('localhost/'.length) };
   throw new RuntimeError('invalid', `seccomp profile ${old} is none of runtime/default, localhost/PATH, unconfined`);
 }

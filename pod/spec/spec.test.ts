@@ -33,7 +33,13 @@ test('a privileged container sees everything, but only in a privileged pod', (t)
   const config = secured({ privileged: true, seccomp: { profile_type: 'RuntimeDefault', localhost_ref: '' } });
   t.throws(() => containerSpec(specInput({}, config)), { message: /not allowed in sandbox/ });
   const base = specInput({}, config);
-  const linux = { cgroup_parent: '', sysctls: {}, overhead: null, resources: null, security_context: { ...sandboxSecurity, privileged: true } };
+  const linux = {
+    cgroup_parent: '',
+    sysctls: {},
+    overhead: null,
+    resources: null,
+    security_context: { ...sandboxSecurity, privileged: true },
+  };
   const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: podConfig({ linux }) } });
   t.deepEqual(spec.process.capabilities.bounding, base.host.capabilities);
   t.deepEqual([spec.linux.maskedPaths, spec.linux.readonlyPaths, spec.linux.seccomp], [[], [], undefined]);
@@ -44,22 +50,39 @@ test('a privileged container sees everything, but only in a privileged pod', (t)
 });
 
 const sandboxSecurity = {
-  namespace_options: null, selinux_options: null, run_as_user: null, run_as_group: null, readonly_rootfs: false,
-  supplemental_groups: [], supplemental_groups_policy: 'Merge' as const, privileged: false, seccomp: null, apparmor: null,
+  namespace_options: null,
+  selinux_options: null,
+  run_as_user: null,
+  run_as_group: null,
+  readonly_rootfs: false,
+  supplemental_groups: [],
+  supplemental_groups_policy: 'Merge' as const,
+  privileged: false,
+  seccomp: null,
+  apparmor: null,
   seccomp_profile_path: '',
 };
 
-test('host namespaces are left out, and with the host\'s network the container bears the host\'s name', (t) => {
+test("host namespaces are left out, and with the host's network the container bears the host's name", (t) => {
   const options = { network: 'NODE', pid: 'NODE', ipc: 'NODE', target_id: '', userns_options: null } as const;
   const base = specInput({}, secured({ namespace_options: options }));
-  const linux = { cgroup_parent: '', sysctls: {}, overhead: null, resources: null, security_context: { ...sandboxSecurity, namespace_options: options } };
+  const linux = {
+    cgroup_parent: '',
+    sysctls: {},
+    overhead: null,
+    resources: null,
+    security_context: { ...sandboxSecurity, namespace_options: options },
+  };
   const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: podConfig({ linux }) } });
-  t.deepEqual(spec.linux.namespaces.map(({ type }) => type), ['mount', 'cgroup']);
+  t.deepEqual(
+    spec.linux.namespaces.map(({ type }) => type),
+    ['mount', 'cgroup'],
+  );
   t.true(spec.process.env.includes('HOSTNAME=node1'));
   t.is(spec.mounts.find(({ destination }) => destination === '/dev/shm')?.source, '/dev/shm');
 });
 
-test('the pid namespace is the pod\'s, the container\'s own, or another container\'s', (t) => {
+test("the pid namespace is the pod's, the container's own, or another container's", (t) => {
   const pidOf = (pid: 'POD' | 'CONTAINER' | 'TARGET', targetPid?: number) => {
     const namespace_options = { network: 'POD', pid, ipc: 'POD', target_id: 'other', userns_options: null } as const;
     const input = specInput(targetPid === undefined ? {} : { targetPid }, secured({ namespace_options }));
@@ -78,8 +101,10 @@ test('a systemd driver gets slice, prefix and id', (t) => {
   t.is(spec.linux.cgroupsPath, `kubepods-pod1.slice:crio:${'c'.repeat(64)}`);
 });
 
-test('what the pod\'s author annotates never reaches the OCI runtime', (t) => {
-  const { spec } = containerSpec(specInput({}, containerConfig({ annotations: { 'run.oci.keep_original_groups': '1' } })));
+test("what the pod's author annotates never reaches the OCI runtime", (t) => {
+  const { spec } = containerSpec(
+    specInput({}, containerConfig({ annotations: { 'run.oci.keep_original_groups': '1' } })),
+  );
   t.is(spec.annotations['run.oci.keep_original_groups'], undefined);
   t.is(spec.annotations['io.kubernetes.cri.sandbox-id'], 'a'.repeat(64));
   t.is(spec.annotations['io.kubernetes.cri-o.ContainerType'], 'container');

@@ -17,10 +17,19 @@ import { resolveUser } from './user.ts';
  * Throws `invalid` for a wish that contradicts itself or the image, `unsupported` for one that this host cannot grant.
  */
 export function containerSpec(input: SpecInput): { spec: OciSpec; user: ResolvedUser } {
-  const { sandbox, container: { config }, image, etc, rootfs } = input;
+  const {
+    sandbox,
+    container: { config },
+    image,
+    etc,
+    rootfs,
+  } = input;
   const security = config.linux?.security_context ?? null;
   if (security?.privileged && !sandbox.config.linux?.security_context?.privileged) {
-    throw new RuntimeError('invalid', `a privileged container is not allowed in sandbox ${sandbox.id}, which is not privileged`);
+    throw new RuntimeError(
+      'invalid',
+      `a privileged container is not allowed in sandbox ${sandbox.id}, which is not privileged`,
+    );
   }
   const user = resolveUser({ security, imageUser: image.user, etc });
   const process = containerProcess(input, user);
@@ -36,7 +45,12 @@ export function containerSpec(input: SpecInput): { spec: OciSpec; user: Resolved
 }
 
 function linux(input: SpecInput, capabilities: string[]): OciLinux {
-  const { sandbox, container: { id, config }, host, found } = input;
+  const {
+    sandbox,
+    container: { id, config },
+    host,
+    found,
+  } = input;
   const security = config.linux?.security_context ?? null;
   const { nodes, rules } = devices(found, security?.privileged === true);
   const filter = seccomp(security, { capabilities, host, profileText: found?.seccompProfile ?? null });

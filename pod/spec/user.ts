@@ -11,9 +11,9 @@ export type UserAsk = {
 };
 
 /**
- * Who a container runs as (CRI LinuxContainerSecurityContext): run_as_user, else run_as_username, else the image's user,
- * else root; the group is run_as_group, else the image's with its user, else the account's, else 0. To it come the
- * supplemental groups, and with policy Merge those of which the image's /etc/group makes the user a member.
+ * Who a container runs as (CRI LinuxContainerSecurityContext): run_as_user, else run_as_username, else the image's
+ * user, else root; the group is run_as_group, else the image's with its user, else the account's, else 0. To it come
+ * the supplemental groups, and with policy Merge those of which the image's /etc/group makes the user a member.
  * Throws `invalid` when a name is not known or run_as_group stands alone.
  */
 export function resolveUser({ security, imageUser, etc }: UserAsk): ResolvedUser {
@@ -45,12 +45,20 @@ function named(user: string, accounts: Account[]): Account {
   throw new RuntimeError('invalid', `user ${user} is not in the image's /etc/passwd and is no valid id`);
 }
 
-function primaryGroup(security: LinuxContainerSecurityContext | null, imageGroup: string, account: Account, groups: Group[]): number {
+function primaryGroup(
+  security: LinuxContainerSecurityContext | null,
+  imageGroup: string,
+  account: Account,
+  groups: Group[],
+): number {
   if (security?.run_as_group) return checkedId(security.run_as_group.value, 'run_as_group');
   if (imageGroup === '') return account.gid;
   const gid = groups.find(({ name }) => name === imageGroup)?.gid ?? parseId(imageGroup);
   if (gid !== null) return gid;
-  throw new RuntimeError('invalid', `group ${imageGroup} of the image's user is not in its /etc/group and is no valid id`);
+  throw new RuntimeError(
+    'invalid',
+    `group ${imageGroup} of the image's user is not in its /etc/group and is no valid id`,
+  );
 }
 
 function memberships(security: LinuxContainerSecurityContext | null, name: string, groups: Group[]): number[] {
