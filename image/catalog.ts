@@ -1,15 +1,17 @@
 import type { Image } from './record.ts';
 
+/** A normalised `repository:tag` or `repository@digest`; the image is found by one that is not listed, too. */
+export type Name = { name: string; listed: boolean };
+
 /** The images in memory, by id and by name. */
 export type Catalog = {
   list(): readonly Image[];
   byId(id: string): Image | undefined;
-  /** By normalised `repository:tag` or `repository@digest`. */
   byName(name: string): Image | undefined;
   /** The only image whose digest's hex begins so. */
   byPrefix(hex: string): Image | undefined;
   /** Adds the image or gives it the names besides those it has; a name leaves the image that had it. Returns its record. */
-  put(image: Image, names: readonly string[]): Image;
+  put(image: Image, names: readonly Name[]): Image;
   remove(id: string): void;
 };
 
@@ -17,11 +19,11 @@ export type Catalog = {
 export function createCatalog(): Catalog {
   const images = new Map<string, Image>();
   const owners = new Map<string, string>();
-  let listed: readonly Image[] | undefined;
+  let listing: readonly Image[] | undefined;
 
   const set = (image: Image): void => {
     images.set(image.id, image);
-    listed = undefined;
+    listing = undefined;
   };
   const take = (name: string, owner: string): void => {
     const before = images.get(owners.get(name) ?? '');
@@ -29,7 +31,7 @@ export function createCatalog(): Catalog {
     owners.set(name, owner);
   };
   return {
-    list: () => (listed ??= [...images.values()]),
+    list: () => (listing ??= [...images.values()]),
     byId: (id) => images.get(id),
     byName: (name) => images.get(owners.get(name) ?? ''),
     byPrefix(hex) {
@@ -37,16 +39,16 @@ export function createCatalog(): Catalog {
       return found.length === 1 ? found[0] : undefined;
     },
     put(image, names) {
-      for (const name of names) take(name, image.id);
-      const named = withNames(images.get(image.id) ?? image, names);
+      for (const { name } of names) take(name, image.id);
+      const shown = names.filter(({ listed }) => listed).map(({ name }) => name);
+      const named = withNames(images.get(image.id) ?? image, shown);
       set(named);
       return named;
     },
     remove(id) {
-      const image = images.get(id);
-      for (const name of [...(image?.tags ?? []), ...(image?.digests ?? [])]) owners.delete(name);
+      for (const [name, owner] of owners) if (owner === id) owners.delete(name);
       images.delete(id);
-      listed = undefined;
+      listing = undefined;
     },
   };
 }

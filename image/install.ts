@@ -1,5 +1,6 @@
 import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
+import type { Name } from './catalog.ts';
 import { fetchLayer, type LayerAsk } from './fetch.ts';
 import { waitFor, type Flight, type Flights } from './flights.ts';
 import type { Layers, UnpackedLayer } from './layers.ts';
@@ -26,15 +27,22 @@ const layersAtATime = 6;
 
 /** When what was found is here already: that image, under the reference's name too. */
 export async function adopt(found: Found, { records, inTurn }: Omit<InstallOptions, 'downloads'>): Promise<Image | undefined> {
-  const digest = `${repositoryOf(found.reference)}@${found.top.digest}`;
-  const name = nameOf(found.reference);
   const { catalog } = records;
-  const known = catalog.byName(digest);
-  if (known === undefined || catalog.byName(name) === known) return known;
+  const names = namesOf(found);
+  const [, digest] = names;
+  const known = catalog.byName(digest.name);
+  if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name))) return known;
   return inTurn(async () => {
-    const still = catalog.byName(digest);
-    return still && records.save(still, [name], new Map());
+    const still = catalog.byName(digest.name);
+    return still && records.save(still, names, new Map());
   });
+}
+
+function namesOf({ reference, top }: Found): [asked: Name, digest: Name] {
+  return [
+    { name: nameOf(reference), listed: true },
+    { name: `${repositoryOf(reference)}@${top.digest}`, listed: true },
+  ];
 }
 
 /** Fetches the layers that are missing, puts them in place and commits the image's record. */
@@ -58,7 +66,8 @@ export async function install(
     signal.throwIfAborted();
     image = await timed(meter, 'pull', 'commit', () => inTurn(async () => {
       const added = await layers.commit(unpacked);
-      return records.save(recordOf(chosen), [nameOf(found.reference), ...chosen.digests], added);
+      const manifest = { name: `${repositoryOf(found.reference)}@${chosen.digest}`, listed: chosen.digest === found.top.digest };
+      return records.save(recordOf(chosen), [manifest, ...namesOf(found)], added);
     }));
     return image;
   } finally {
@@ -82,7 +91,7 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
 function download(layer: LayerAsk, { client }: Found, options: InstallOptions): Flight<UnpackedLayer> {
   const { downloads, engine, layers, meter } = options;
   return downloads.join(layer.diffId, async (signal) => {
-    const unpacked = await fetchLayer(layer, client, engine, layers.temporary, signal);
+    const unpacked = await fetchLayer(layer, { from: client, engine, temporary: layers.temporary, signal });
     meter.count('image_pull_bytes', layer.descriptor.sizeBytes);
     return unpacked;
   });

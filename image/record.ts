@@ -25,7 +25,7 @@ export type Image = {
   id: string;
   /** Normalised `repository:tag`, sorted. */
   tags: string[];
-  /** `repository@sha256:…` of the list and of the manifest, sorted. */
+  /** `repository@sha256:…` of what the references pulled point at, list or manifest; sorted. */
   digests: string[];
   /** Compressed layers and configuration; never 0. */
   sizeBytes: bigint;

@@ -1,5 +1,5 @@
 import { openDatabase } from '../host/database.ts';
-import { createCatalog, type Catalog } from './catalog.ts';
+import { createCatalog, type Catalog, type Name } from './catalog.ts';
 import { parseConfig } from './config.ts';
 import { createWriter, type Statement } from './database.ts';
 import type { Image } from './record.ts';
@@ -16,7 +16,7 @@ export type Records = {
   /** Says that a write will come soon. */
   prepare(): void;
   /** Adds the image, or names to it, with the layers new to the disk; returns the record as it is now. */
-  save(image: Image, names: readonly string[], layers: ReadonlyMap<string, LayerUsage>): Promise<Image>;
+  save(image: Image, names: readonly Name[], layers: ReadonlyMap<string, LayerUsage>): Promise<Image>;
   /** Forgets the image and its names; an unknown one is fine. */
   remove(id: string): Promise<void>;
   forgetLayers(diffIds: readonly string[]): Promise<void>;
@@ -55,8 +55,13 @@ function insertImage(image: Image): Statement {
   };
 }
 
-function nameImage(name: string, id: string): Statement {
-  return { sql: 'INSERT OR REPLACE INTO names (name, image) VALUES (?, ?)', values: [name, id] };
+/** A name moves from the image that had it; listed once, it stays so. */
+function nameImage({ name, listed }: Name, id: string): Statement {
+  return {
+    sql: `INSERT INTO names (name, image, listed) VALUES (?, ?, ?)
+          ON CONFLICT (name) DO UPDATE SET listed = max(listed AND image = excluded.image, excluded.listed), image = excluded.image`,
+    values: [name, id, listed ? 1n : 0n],
+  };
 }
 
 function insertLayer([diffId, usage]: [string, LayerUsage]): Statement {
@@ -67,7 +72,7 @@ function insertLayer([diffId, usage]: [string, LayerUsage]): Statement {
 }
 
 type ImageRow = { id: string; size_bytes: bigint; config: string; annotations: string; pulled_at_ns: bigint };
-type NameRow = { name: string; image: string };
+type NameRow = { name: string; image: string; listed: bigint };
 type LayerRow = { diff_id: string; used_bytes: bigint; inodes: bigint };
 
 /** Read once, by the opening thread: the file is small, and nothing is served before it is read. */
@@ -79,10 +84,10 @@ function readAll(path: string): { catalog: Catalog; layers: Map<string, LayerUsa
       statement.setReadBigInts(true);
       return statement.all() as Row[];
     };
-    const names = Map.groupBy(all<NameRow>('SELECT name, image FROM names'), (row) => row.image);
+    const names = Map.groupBy(all<NameRow>('SELECT * FROM names'), (row) => row.image);
     const catalog = createCatalog();
     for (const row of all<ImageRow>('SELECT * FROM images ORDER BY pulled_at_ns')) {
-      catalog.put(imageOf(row), (names.get(row.id) ?? []).map(({ name }) => name));
+      catalog.put(imageOf(row), (names.get(row.id) ?? []).map(({ name, listed }) => ({ name, listed: listed === 1n })));
     }
     const layers = all<LayerRow>('SELECT * FROM layers').map((row) =>
       [row.diff_id, { usedBytes: row.used_bytes, inodes: row.inodes }] as const);

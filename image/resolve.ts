@@ -3,7 +3,7 @@ import { parseConfig, type ParsedConfig } from './config.ts';
 import { maxConfigBytes, parseManifest, type Manifest, type Platform } from './manifest.ts';
 import { choosePlatform, requirePlatform } from './platform.ts';
 import type { RegistryClient, ServedManifest } from './registry/client.ts';
-import { repositoryOf, type Reference } from './reference.ts';
+import type { Reference } from './reference.ts';
 
 /** Where an image may be. */
 export type Source = { reference: Reference; client: RegistryClient };
@@ -12,8 +12,8 @@ export type Found = Source & { top: ServedManifest };
 /** The image for this machine. */
 export type Chosen = {
   manifest: Manifest;
-  /** `repository@digest` of the list, if any, and of the manifest. */
-  digests: string[];
+  /** Digest of the manifest; differs from the found one when that is a list. */
+  digest: string;
   rawConfig: string;
   parsed: ParsedConfig;
 };
@@ -36,20 +36,19 @@ export async function find(sources: readonly Source[], signal: AbortSignal): Pro
 }
 
 /** Follows lists to the manifest for `platform` and reads its configuration; all bytes have their digests. */
-export async function choose({ reference, client, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
+export async function choose({ client, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
   const served = await manifestFor(client, top, platform, signal);
   const { manifest } = served;
   const rawConfig = await client.blob(manifest.config, maxConfigBytes, signal);
   const parsed = parseConfig(rawConfig);
-  if (served.digests.length === 1) requirePlatform(parsed.config, platform);
+  if (served.digest === top.digest) requirePlatform(parsed.config, platform);
   if (parsed.diffIds.length !== manifest.layers.length) {
     throw new RuntimeError(
       'corrupt',
       `the manifest has ${manifest.layers.length} layers, its configuration ${parsed.diffIds.length} diff_ids`,
     );
   }
-  const digests = served.digests.map((digest) => `${repositoryOf(reference)}@${digest}`);
-  return { manifest, digests, rawConfig, parsed };
+  return { manifest, digest: served.digest, rawConfig, parsed };
 }
 
 /** An index may hold indexes, which hold none. */
@@ -60,14 +59,12 @@ async function manifestFor(
   top: ServedManifest,
   platform: Platform,
   signal: AbortSignal,
-): Promise<{ manifest: Manifest; digests: string[] }> {
-  const digests = [top.digest];
+): Promise<{ manifest: Manifest; digest: string }> {
   let served = top;
   for (let depth = 0; depth <= maxDepth; depth++) {
     const read = parseManifest(served.json, served.contentType);
-    if (read.kind === 'manifest') return { manifest: read, digests: [...new Set([top.digest, served.digest])] };
+    if (read.kind === 'manifest') return { manifest: read, digest: served.digest };
     served = await client.manifest(choosePlatform(read, platform).digest, signal);
-    digests.push(served.digest);
   }
-  throw new RuntimeError('unsupported', `image indexes nested deeper than ${maxDepth}: ${digests.join(', ')}`);
+  throw new RuntimeError('unsupported', `image indexes nested deeper than ${maxDepth} are not followed`);
 }

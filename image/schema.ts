@@ -9,7 +9,8 @@ export const migrations: readonly string[] = [
    ) STRICT;
    CREATE TABLE names (
      name TEXT PRIMARY KEY,
-     image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE
+     image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+     listed INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX names_by_image ON names (image);
    CREATE TABLE layers (

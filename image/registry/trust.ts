@@ -18,7 +18,7 @@ export function systemAuthorities(): string | undefined {
     try {
       if (path !== '') return readFileSync(path, 'utf8');
     } catch {
-      continue;
+      // Not this one.
     }
   }
   return undefined;

@@ -1,0 +1,89 @@
+import test from 'ava';
+import { isKind } from '../../api/errors.ts';
+import { formatReference, parseReference } from '../reference.ts';
+import { emptyConf, mergeConf, parseRegistriesConf } from './conf.ts';
+import { candidates, endpoints } from './endpoint.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const conf = parseRegistriesConf(`
+unqualified-search-registries = ["quay.io", "docker.io"]
+[aliases]
+"tool" = "ghcr.io/acme/tool"
+[[registry]]
+prefix = "docker.io"
+location = "docker.io"
+[[registry.mirror]]
+location = "mirror.local:5000/hub"
+insecure = true
+[[registry.mirror]]
+location = "digests.local"
+pull-from-mirror = "digest-only"
+[[registry]]
+location = "docker.io/secret"
+blocked = true
+[[registry]]
+prefix = "*.corp.example"
+location = "cache.corp.example/all/"
+[[registry]]
+prefix = "plain.corp.example"
+insecure = true
+[[registry]]
+prefix = "registry.k8s.io"
+location = "127.0.0.1:5000"
+`, 'registries.conf');
+
+const askedAt = (given: string): string[] =>
+  endpoints(parseReference(given), conf).map(({ baseUrls, repository }) => `${baseUrls.join(' ')} ${repository}`);
+
+const cases: [given: string, places: string[]][] = [
+  ['ghcr.io/a/b', ['https://ghcr.io a/b']],
+  ['busybox', ['https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox', 'https://registry-1.docker.io library/busybox']],
+  [`busybox@${digest}`, [
+    'https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox',
+    'https://digests.local library/busybox',
+    'https://registry-1.docker.io library/busybox',
+  ]],
+  ['docker.io/secrets/app', ['https://mirror.local:5000 http://mirror.local:5000 hub/secrets/app', 'https://registry-1.docker.io secrets/app']],
+  ['a.corp.example/x', ['https://cache.corp.example all/x']],
+  ['a.b.corp.example/x/y', ['https://cache.corp.example all/x/y']],
+  ['corp.example/x', ['https://corp.example x']],
+  ['plain.corp.example/x', ['https://plain.corp.example http://plain.corp.example x']],
+  ['registry.k8s.io/pause:3.9', ['http://127.0.0.1:5000 https://127.0.0.1:5000 pause']],
+  ['registry.k8s.io.evil/pause', ['https://registry.k8s.io.evil pause']],
+  ['localhost:5000/x', ['http://localhost:5000 https://localhost:5000 x']],
+];
+for (const [given, places] of cases) {
+  test(`${given.slice(0, 40)} is asked for at ${places.length} place(s)`, (t) => t.deepEqual(askedAt(given), places));
+}
+
+test('a blocked repository is denied by the longest prefix', (t) => {
+  t.true(isKind(t.throws(() => askedAt('docker.io/secret/app')), 'denied'));
+});
+
+test('a short name follows its alias, else the search registries, else it is on docker.io', (t) => {
+  const meant = (given: string, by = conf): string[] => candidates(given, by).map(formatReference);
+  t.deepEqual(meant('tool:v1'), ['ghcr.io/acme/tool:v1']);
+  t.deepEqual(meant('app'), ['quay.io/app:latest', 'docker.io/library/app:latest']);
+  t.deepEqual(meant('app', emptyConf), ['docker.io/library/app:latest']);
+  t.deepEqual(meant('ghcr.io/app'), ['ghcr.io/app:latest']);
+});
+
+test('a drop-in replaces rules of the same prefix and the search list', (t) => {
+  const over = parseRegistriesConf('unqualified-search-registries = ["x.io"]\n[[registry]]\nlocation = "registry.k8s.io"', 'x.conf');
+  const merged = mergeConf(conf, over);
+  t.deepEqual(merged.searchRegistries, ['x.io']);
+  t.is(merged.rules.length, conf.rules.length);
+  t.is(endpoints(parseReference('registry.k8s.io/pause'), merged)[0]?.host, 'registry.k8s.io');
+});
+
+const refused = [
+  'registry = 1', '[[registry]]', '[[registry]]\nlocation = "http://x"', '[registries.search]\nregistries = ["x"]',
+  '[[registry]]\nlocation = "x"\ninsecure = "yes"', '[[registry]]\nlocation = "x"\n[[registry.mirror]]\ninsecure = true',
+  '[[registry]]\nlocation = "x"\n[[registry.mirror]]\nlocation = "y"\npull-from-mirror = "never"', 'a =',
+];
+for (const toml of refused) {
+  test(`${JSON.stringify(toml)} is refused with the file named`, (t) => {
+    const error = t.throws(() => parseRegistriesConf(toml, '/etc/r.conf'), { message: /\/etc\/r\.conf/ });
+    t.true(isKind(error, 'invalid'));
+  });
+}
