@@ -1,4 +1,4 @@
-use crate::client::{Engine, cgroup};
+use crate::client::{Engine, cgroup, unified};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command};
@@ -21,12 +21,6 @@ fn populate(dirs: &Value) -> Child {
     let is_full = || std::fs::read_to_string(&first).unwrap().lines().count() >= 3;
     assert!((0..500).any(|_| is_full() || { std::thread::sleep(std::time::Duration::from_millis(10)); false }));
     child
-}
-
-/// The tree of version 2, which hybrid hosts have without controllers.
-fn unified(name: &str) -> Option<Value> {
-    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().find(|root| Path::new(root).join("cgroup.subtree_control").exists())?;
-    Some(json!({ "unified": format!("{root}/berth-test-{}/{name}", std::process::id()) }))
 }
 
 #[test]

@@ -154,3 +154,10 @@ pub fn cgroup(name: &str) -> Value {
         .collect();
     if v1.is_empty() { json!({ "unified": format!("/sys/fs/cgroup/{leaf}") }) } else { Value::Object(v1) }
 }
+
+/// The tree of version 2, which hybrid hosts have without controllers.
+pub fn unified(name: &str) -> Option<Value> {
+    let carries = |root: &&str| Path::new(root).join("cgroup.subtree_control").exists();
+    let root = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].into_iter().find(carries)?;
+    Some(json!({ "unified": format!("{root}/berth-test-{}/{name}", std::process::id()) }))
+}

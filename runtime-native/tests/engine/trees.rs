@@ -35,6 +35,7 @@ fn a_tree_deeper_than_any_path_or_descriptor_limit_is_measured_and_removed() {
         mkdirat(&here, "d", Mode::RWXU).unwrap();
         here = openat(&here, "d", OFlags::DIRECTORY, Mode::empty()).unwrap();
     }
+    drop(here);
     let mut engine = Engine::start();
     let usage = engine.call("diskUsage", json!({ "paths": [scratch.at("tree")] })).unwrap();
     assert_eq!(usage["usage"][0]["inodes"], (depth + 1).to_string());
