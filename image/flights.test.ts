@@ -7,8 +7,7 @@ test('work of one key is done once for all who ask while it runs', async (t) => 
   const work = async (): Promise<number> => ++runs;
   const [a, b] = [flights.join('k', work), flights.join('k', work)];
   t.deepEqual([await a.result, await b.result], [1, 1]);
-  a.leave();
-  b.leave();
+  await Promise.all([a.leave(), b.leave()]);
   t.is(await flights.join('k', work).result, 2);
 });
 
@@ -20,12 +19,13 @@ test('work goes on when one of two leaves and ends when the last does', async (t
     return new Promise((_, reject) => given.addEventListener('abort', () => reject(new Error('ended'))));
   };
   const [a, b] = [flights.join('k', work), flights.join('k', work)];
-  a.leave();
-  a.leave();
+  void a.leave();
+  void a.leave();
   t.false(signal?.aborted);
-  b.leave();
+  const ended = b.leave();
   t.true(signal?.aborted);
   await t.throwsAsync(b.result, { message: 'ended' });
+  await ended;
 });
 
 test('a failure is not kept for those who come later', async (t) => {
@@ -33,7 +33,7 @@ test('a failure is not kept for those who come later', async (t) => {
   const failed = flights.join('k', () => Promise.reject(new Error('no')));
   await t.throwsAsync(failed.result);
   const next = flights.join('k', () => Promise.resolve(1));
-  failed.leave();
+  await failed.leave();
   t.is(await next.result, 1);
 });
 
@@ -43,7 +43,7 @@ test('a result is discarded when its last holder leaves, and close waits for tha
   const flight = flights.join('k', () => Promise.resolve(7));
   await flight.result;
   t.deepEqual(discarded, []);
-  flight.leave();
+  void flight.leave();
   await flights.close();
   t.deepEqual(discarded, [7]);
 });

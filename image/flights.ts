@@ -1,8 +1,8 @@
 /** Work that several callers wait for. */
 export type Flight<T> = {
   result: Promise<T>;
-  /** No longer interested; the last one to leave ends the work. Calling it again does nothing. */
-  leave(): void;
+  /** No longer interested. The last one to leave ends the work, and waits until its result is discarded. */
+  leave(): Promise<void>;
 };
 
 /** Work in flight by key, done once for all who ask for the same. */
@@ -29,27 +29,23 @@ export function createFlights<T>(discard: (value: T) => Promise<void> = () => Pr
   const forget = (key: string, entry: Entry): void => {
     if (entries.get(key) === entry) entries.delete(key);
   };
-  const end = (key: string, entry: Entry): void => {
+  const end = (key: string, entry: Entry): Promise<void> => {
     forget(key, entry);
     entry.abort.abort();
     const ended = entry.result.then(discard).catch(() => undefined);
     ending.add(ended);
-    void ended.then(() => ending.delete(ended));
+    return ended.finally(() => ending.delete(ended));
   };
   return {
     join(key, start) {
       const entry = entries.get(key) ?? open(key, start);
       entry.callers++;
-      let here = true;
-      const leave = (): void => {
-        if (!here) return;
-        here = false;
-        if (--entry.callers === 0) end(key, entry);
-      };
+      let left: Promise<void> | undefined;
+      const leave = (): Promise<void> => (left ??= --entry.callers === 0 ? end(key, entry) : Promise.resolve());
       return { result: entry.result, leave };
     },
     async close() {
-      for (const [key, entry] of entries) end(key, entry);
+      for (const [key, entry] of entries) void end(key, entry);
       await Promise.all(ending);
     },
   };

@@ -71,9 +71,9 @@ export async function install(
     }));
     return image;
   } finally {
-    for (const flight of flights) flight.leave();
+    const left = Promise.all(flights.map((flight) => flight.leave()));
     release();
-    if (image === undefined) await dropUnused(diffIds);
+    if (image === undefined) await Promise.all([left, dropUnused(diffIds)]);
   }
 }
 

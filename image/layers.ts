@@ -60,6 +60,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const total = { usedBytes: 0n, inodes: 0n };
   for (const usage of present.values()) add(total, usage, 1n);
   const claims = new Map<string, number>();
+  const moved = new WeakSet<UnpackedLayer>();
   return {
     pathOf,
     temporary,
@@ -71,9 +72,10 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       const added = unpacked.filter(({ diffId }) => !present.has(diffId));
       const moves = added.map(({ diffId, directory }) => ({ from: directory, to: pathOf(diffId) }));
       if (moves.length > 0) await engine.call('commitLayers', { moves });
-      for (const { diffId, usage } of added) {
-        present.set(diffId, usage);
-        add(total, usage, 1n);
+      for (const layer of added) {
+        present.set(layer.diffId, layer.usage);
+        add(total, layer.usage, 1n);
+        moved.add(layer);
       }
       return new Map(added.map(({ diffId, usage }) => [diffId, usage]));
     },
@@ -85,8 +87,8 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       }
       await putAway(going.map(pathOf));
     },
-    async removeUnpacked({ directory }) {
-      await engine.call('removeTrees', { unmount: [], remove: [directory] });
+    async removeUnpacked(layer) {
+      if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory] });
     },
   };
 }

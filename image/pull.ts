@@ -53,7 +53,7 @@ export function createPuller(options: PullOptions): Puller {
       try {
         const references = candidates(reference, await conf.refresh());
         const flight = pulls.join(keyOf(references, auth), (ended) => counted(options, references, () => run(references, auth, ended)));
-        return await waitFor(flight, signal).finally(flight.leave);
+        return await waitFor(flight, signal).finally(() => void flight.leave());
       } catch (error) {
         throw whileDoing(`cannot pull ${reference}`, error);
       }
