@@ -17,8 +17,10 @@ test('the version is the newest that all plugins know', (t) => {
   t.throws(() => commonVersion([['0.1.0'], ['1.0.0']]), { message: /share no version/ });
 });
 
-test('an address of its own link alone is no IPv6', (t) => {
-  t.false(hostHasIPv6({ eth0: [address('fe80::1', 'IPv6'), address('192.0.2.1', 'IPv4')] }));
+test('a host that reaches no IPv6 beyond its site gets no IPv6 range', (t) => {
+  t.false(
+    hostHasIPv6({ eth0: [address('fe80::1', 'IPv6'), address('fd00::2', 'IPv6'), address('192.0.2.1', 'IPv4')] }),
+  );
   t.true(hostHasIPv6({ eth0: [address('2001:db8::1', 'IPv6')] }));
 });
 

@@ -72,11 +72,14 @@ export function commonVersion(answers: string[][]): string {
 }
 
 /**
- * True when an interface has an IPv6 address beyond its own link: only then is an IPv6 range worth its cost per pod.
+ * True when an interface has a global IPv6 address (2000::/3). Only then is an IPv6 range worth its price: the bridge
+ * plugin waits for duplicate address detection, which takes 50 ms for every pod.
  */
 export function hostHasIPv6(interfaces: ReturnType<typeof networkInterfaces>): boolean {
   const all = Object.values(interfaces).flatMap((entries) => entries ?? []);
-  return all.some(({ address, family, internal }) => family === 'IPv6' && !internal && !address.startsWith('fe80:'));
+  return all.some(
+    ({ address, family, internal }) => family === 'IPv6' && !internal && /^[23][0-9a-f]{3}:/i.test(address),
+  );
 }
 
 /**

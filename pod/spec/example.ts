@@ -27,11 +27,13 @@ export function podConfig(changes: Partial<PodSandboxConfig> = {}): PodSandboxCo
   return { ...decode('PodSandboxConfig', Buffer.alloc(0)), metadata, hostname: 'web-host', ...changes };
 }
 
-/** The same pod, privileged. */
-export function privilegedPod(): PodSandboxConfig {
-  const security_context = { ...decode('LinuxSandboxSecurityContext', Buffer.alloc(0)), privileged: true };
+/** The same pod with that security context. */
+export function securedPod(changes: Partial<PodSecurity>): PodSandboxConfig {
+  const security_context = { ...decode('LinuxSandboxSecurityContext', Buffer.alloc(0)), ...changes };
   return podConfig({ linux: { ...decode('LinuxPodSandboxConfig', Buffer.alloc(0)), security_context } });
 }
+
+type PodSecurity = NonNullable<NonNullable<PodSandboxConfig['linux']>['security_context']>;
 
 /** A root daemon without CAP_SYS_RESOURCE on cgroup version 2. */
 export const plainHost: HostFacts = {

@@ -44,7 +44,7 @@ export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: H
       cgroup.host.version === 2 || cgroup.host.mounts['hugetlb'] !== undefined ? await hugepageSizes() : [],
     arch: arch(),
     kernel: { major, minor },
-    seccompSupported: /^Seccomp:/m.test(status),
+    seccompSupported: await exists('/proc/sys/kernel/seccomp/actions_avail'),
     apparmorProfiles: enabled.startsWith('Y')
       ? profiles
           .split('\n')

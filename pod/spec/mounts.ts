@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { IDMapping, Mount } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { SpecInput } from './input.ts';
-import { isHost } from './namespaces.ts';
+import { podNamespaces } from './namespaces.ts';
 import type { OciIdMapping, OciMount } from './oci.ts';
 import { isShared, isSlaveOrShared } from './propagation.ts';
 
@@ -50,7 +50,6 @@ function kernelMounts({ container }: SpecInput): OciMount[] {
 
 function podMounts({ sandbox, container }: SpecInput): OciMount[] {
   const security = container.config.linux?.security_context;
-  const ipc = (security?.namespace_options ?? sandbox.config.linux?.security_context?.namespace_options)?.ipc;
   const file = (destination: string, source: string): OciMount => ({
     destination,
     type: 'bind',
@@ -61,7 +60,7 @@ function podMounts({ sandbox, container }: SpecInput): OciMount[] {
     {
       destination: '/dev/shm',
       type: 'bind',
-      source: isHost(ipc) ? '/dev/shm' : sandbox.shmPath,
+      source: podNamespaces({ sandbox }).ipc === 'host' ? '/dev/shm' : sandbox.shmPath,
       options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rw'],
     },
     file('/etc/hosts', sandbox.files.hosts),

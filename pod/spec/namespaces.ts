@@ -5,53 +5,62 @@ import type { OciNamespace } from './oci.ts';
 
 /**
  * The namespaces of a container: a mount namespace of its own, on cgroup version 2 a cgroup namespace, and those of the
- * pod by path where the pod has its own. A kind left out is the host's. The uts namespace goes with the network, for a
- * pod on the host's network bears the host's name. Throws `invalid` for modes that the pod does not offer.
+ * pod by path where the pod has its own; a kind left out is the host's. Network, ipc and uts are the pod's choice alone,
+ * and uts goes with the network, for a pod on the host's network bears the host's name.
+ * Throws `invalid` for modes that the pod does not offer.
  */
 export function namespaces(input: SpecInput): OciNamespace[] {
   const { sandbox, container, host } = input;
-  const ofPod = sandbox.config.linux?.security_context?.namespace_options ?? null;
-  const options = container.config.linux?.security_context?.namespace_options ?? ofPod;
-  refuseUserNamespace(options);
+  const { network, ipc } = podNamespaces(input);
+  refuseUserNamespace(sandbox.config.linux?.security_context?.namespace_options ?? null);
+  refuseUserNamespace(container.config.linux?.security_context?.namespace_options ?? null);
+  const held = (type: 'uts' | 'ipc'): OciNamespace => joined(type, `/proc/${sandbox.shimPid}/ns/${type}`);
   return [
     { type: 'mount' },
     ...(host.cgroupVersion === 2 ? [{ type: 'cgroup' as const }] : []),
-    ...(isHost(options?.network)
-      ? []
-      : [joined('network', sandbox.netnsPath), joined('uts', `/proc/${sandbox.shimPid}/ns/uts`)]),
-    ...(isHost(options?.ipc) ? [] : [joined('ipc', `/proc/${sandbox.shimPid}/ns/ipc`)]),
-    ...pidNamespace(input, options),
+    ...(network === 'host' ? [] : [joined('network', sandbox.netnsPath), held('uts')]),
+    ...(ipc === 'host' ? [] : [held('ipc')]),
+    ...pidNamespace(input),
   ];
 }
 
-/** True for the host's namespace. */
-export function isHost(mode: NamespaceOption['network'] | undefined): boolean {
-  return mode === 'NODE';
+/** Whose network and ipc namespaces the pod's containers are in. */
+export function podNamespaces({ sandbox }: Pick<SpecInput, 'sandbox'>): {
+  network: 'pod' | 'host';
+  ipc: 'pod' | 'host';
+} {
+  const options = sandbox.config.linux?.security_context?.namespace_options;
+  return { network: options?.network === 'NODE' ? 'host' : 'pod', ipc: options?.ipc === 'NODE' ? 'host' : 'pod' };
 }
 
-function pidNamespace({ sandbox, targetPid }: SpecInput, options: NamespaceOption | null): OciNamespace[] {
-  switch (options?.pid ?? 'POD') {
-    case 'NODE':
-      return [];
+function pidNamespace({ sandbox, container, targetPid }: SpecInput): OciNamespace[] {
+  const ofPod = sandbox.config.linux?.security_context?.namespace_options?.pid ?? 'POD';
+  const options = container.config.linux?.security_context?.namespace_options;
+  const refuse = (why: string): RuntimeError =>
+    new RuntimeError('invalid', `pid namespace in sandbox ${sandbox.id}: ${why}`);
+  switch (options?.pid ?? ofPod) {
     case 'CONTAINER':
       return [{ type: 'pid' }];
     case 'TARGET':
-      if (targetPid === undefined)
-        throw new RuntimeError('invalid', `pid namespace of container ${options?.target_id}: it does not run`);
+      if (targetPid === undefined) throw refuse(`target container ${options?.target_id} does not run`);
       return [joined('pid', `/proc/${targetPid}/ns/pid`)];
+    case 'NODE':
+      if (ofPod !== 'NODE') throw refuse('mode NODE is for sandboxes that were made with it');
+      return [];
     default:
-      if (sandbox.pausePid > 0) return [joined('pid', `/proc/${sandbox.pausePid}/ns/pid`)];
-      throw new RuntimeError(
-        'invalid',
-        `sandbox ${sandbox.id} has no shared pid namespace: ask for pid mode CONTAINER or make the sandbox with POD`,
-      );
+      if (ofPod === 'NODE') return [];
+      if (sandbox.pausePid === 0) throw refuse('mode POD is for sandboxes that were made with it');
+      return [joined('pid', `/proc/${sandbox.pausePid}/ns/pid`)];
   }
 }
 
 const joined = (type: OciNamespace['type'], path: string): OciNamespace => ({ type, path });
 
-/** CRI UserNamespace: only POD and NODE are modes for it, and POD has to wait for a shim that makes one. */
-function refuseUserNamespace(options: NamespaceOption | null): void {
+/**
+ * For a pod or container that asks for a user namespace (CRI UserNamespace): throws `invalid` for the modes CONTAINER
+ * and TARGET, and `unsupported` for POD, which no shim makes yet.
+ */
+export function refuseUserNamespace(options: NamespaceOption | null): void {
   const mode = options?.userns_options?.mode ?? 'NODE';
   if (mode === 'NODE') return;
   if (mode === 'POD') throw new RuntimeError('unsupported', 'user namespaces for pods are not supported');

@@ -4,7 +4,7 @@ import { RuntimeError } from '../../api/errors.ts';
 import { capabilities } from './capabilities.ts';
 import { environment } from './env.ts';
 import type { ImageDefaults, ResolvedUser, SpecInput } from './input.ts';
-import { isHost } from './namespaces.ts';
+import { podNamespaces } from './namespaces.ts';
 import type { OciProcess } from './oci.ts';
 import { apparmorProfile, selinuxLabel } from './security.ts';
 
@@ -58,7 +58,7 @@ function commandLine(config: ContainerConfig, image: ImageDefaults): string[] {
 }
 
 function hostname({ sandbox, host }: SpecInput): string {
-  if (isHost(sandbox.config.linux?.security_context?.namespace_options?.network)) return host.hostname;
+  if (podNamespaces({ sandbox }).network === 'host') return host.hostname;
   return sandbox.config.hostname || sandbox.config.metadata?.name || host.hostname;
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { hierarchies } from '../../host/cgroup.ts';
-import { containerConfig, secured, specInput } from './example.ts';
+import { containerConfig, secured, securedPod, specInput } from './example.ts';
 import { gather, hostFacts } from './host-facts.ts';
 import type { ContainerConfig } from '../../api/cri.ts';
 import { containerSpec } from './spec.ts';
@@ -36,6 +36,7 @@ async function run(
     defaultUlimits: [],
     recursiveReadOnly: false,
   });
+  const privileged = config.linux?.security_context?.privileged === true;
   const base = specInput({ host, rootfs, found: await gather(config) }, config);
   const { spec } = containerSpec({
     ...base,
@@ -46,7 +47,8 @@ async function run(
       pausePid: process.pid,
       netnsPath: `/run/netns/${netns}`,
       shmPath: join(dir, 'shm'),
-      cgroupParent: `/berth-spec-test`,
+      cgroupParent: '/berth-spec-test',
+      config: privileged ? securedPod({ privileged: true }) : base.sandbox.config,
       files: { hosts: join(dir, 'hosts'), hostname: join(dir, 'hostname'), resolvConf: join(dir, 'resolv.conf') },
     },
   });
@@ -120,4 +122,18 @@ test.serial('with limits, devices and a mount of the host it runs too', async (t
   t.is(status, 0, stderr);
   t.regex(stdout, /on \/mnt\/etc .*\(ro,.*nosuid.*noexec/);
   t.regex(stdout, /10, 237 .*\/dev\/loop-here/);
+});
+
+test.serial('a privileged container has the devices and the capabilities of the daemon', async (t) => {
+  const script =
+    'ls /dev/loop-control /dev/null; grep -E "^(CapEff|Seccomp):" /proc/self/status; touch /sys/x; mount | grep " /sys "';
+  const { stdout, stderr } = await run(
+    t,
+    secured({ privileged: true, seccomp: RUNTIME_DEFAULT }, { command: ['sh', '-c', script] }),
+  );
+  const own = /^CapBnd:\t(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  t.regex(stdout, /\/dev\/loop-control/, stderr);
+  t.regex(stdout, new RegExp(`CapEff:\t${own}`));
+  t.regex(stdout, /Seccomp:\t0/);
+  t.regex(stdout, /on \/sys type sysfs \(rw/);
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { containerConfig, podConfig, secured, specInput } from './example.ts';
+import { containerConfig, secured, securedPod, specInput } from './example.ts';
 import { containerSpec } from './spec.ts';
 
 test('a container that asks for nothing is confined and joins its pod', (t) => {
@@ -33,14 +33,7 @@ test('a privileged container sees everything, but only in a privileged pod', (t)
   const config = secured({ privileged: true, seccomp: { profile_type: 'RuntimeDefault', localhost_ref: '' } });
   t.throws(() => containerSpec(specInput({}, config)), { message: /not allowed in sandbox/ });
   const base = specInput({}, config);
-  const linux = {
-    cgroup_parent: '',
-    sysctls: {},
-    overhead: null,
-    resources: null,
-    security_context: { ...sandboxSecurity, privileged: true },
-  };
-  const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: podConfig({ linux }) } });
+  const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: securedPod({ privileged: true }) } });
   t.deepEqual(spec.process.capabilities.bounding, base.host.capabilities);
   t.deepEqual([spec.linux.maskedPaths, spec.linux.readonlyPaths, spec.linux.seccomp], [[], [], undefined]);
   t.deepEqual(spec.linux.resources.devices, [{ allow: true, access: 'rwm' }]);
@@ -49,31 +42,13 @@ test('a privileged container sees everything, but only in a privileged pod', (t)
   }
 });
 
-const sandboxSecurity = {
-  namespace_options: null,
-  selinux_options: null,
-  run_as_user: null,
-  run_as_group: null,
-  readonly_rootfs: false,
-  supplemental_groups: [],
-  supplemental_groups_policy: 'Merge' as const,
-  privileged: false,
-  seccomp: null,
-  apparmor: null,
-  seccomp_profile_path: '',
-};
-
 test("host namespaces are left out, and with the host's network the container bears the host's name", (t) => {
   const options = { network: 'NODE', pid: 'NODE', ipc: 'NODE', target_id: '', userns_options: null } as const;
   const base = specInput({}, secured({ namespace_options: options }));
-  const linux = {
-    cgroup_parent: '',
-    sysctls: {},
-    overhead: null,
-    resources: null,
-    security_context: { ...sandboxSecurity, namespace_options: options },
-  };
-  const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: podConfig({ linux }) } });
+  const { spec } = containerSpec({
+    ...base,
+    sandbox: { ...base.sandbox, config: securedPod({ namespace_options: options }) },
+  });
   t.deepEqual(
     spec.linux.namespaces.map(({ type }) => type),
     ['mount', 'cgroup'],
@@ -83,7 +58,7 @@ test("host namespaces are left out, and with the host's network the container be
 });
 
 test("the pid namespace is the pod's, the container's own, or another container's", (t) => {
-  const pidOf = (pid: 'POD' | 'CONTAINER' | 'TARGET', targetPid?: number) => {
+  const pidOf = (pid: 'POD' | 'CONTAINER' | 'TARGET' | 'NODE', targetPid?: number) => {
     const namespace_options = { network: 'POD', pid, ipc: 'POD', target_id: 'other', userns_options: null } as const;
     const input = specInput(targetPid === undefined ? {} : { targetPid }, secured({ namespace_options }));
     return containerSpec(input).spec.linux.namespaces.find(({ type }) => type === 'pid');
@@ -92,6 +67,7 @@ test("the pid namespace is the pod's, the container's own, or another container'
   t.deepEqual(pidOf('CONTAINER'), { type: 'pid' });
   t.deepEqual(pidOf('TARGET', 77), { type: 'pid', path: '/proc/77/ns/pid' });
   t.throws(() => pidOf('TARGET'), { message: /does not run/ });
+  t.throws(() => pidOf('NODE'), { message: /mode NODE is for sandboxes/ });
 });
 
 test('a systemd driver gets slice, prefix and id', (t) => {
