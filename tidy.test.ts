@@ -1,0 +1,101 @@
+// The tree's rules, as a test: which folder may import which, how long a file may be, what may not be in a name or a file.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import test from 'ava';
+
+const top = import.meta.dirname;
+const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: top, encoding: 'utf8' })
+  .split('\0')
+  .filter((file) => file !== '' && existsSync(join(top, file)));
+const sources = tracked.filter((file) => file.endsWith('.ts'));
+const rust = tracked.filter((file) => file.endsWith('.rs'));
+
+/** What each folder may import besides itself. Only `cri/` joins what observes with what is observed. */
+const arrows: Record<string, readonly string[]> = {
+  api: [],
+  host: ['api'],
+  image: ['host', 'api'],
+  pod: ['image', 'host', 'api'],
+  observe: ['api'],
+  cri: ['pod', 'image', 'host', 'api', 'observe'],
+};
+
+/** Contracts and tables of data, which may be as long as what they list. */
+const listings = ['api/cri-types.ts', 'api/cri.ts', 'cri/options.ts', 'pod/spec/seccomp-names.ts'];
+
+test('imports go down the chain cri → pod → image → host → api', (t) => {
+  const wrong = sources.flatMap((file) => {
+    const allowed = arrows[folder(file)];
+    if (allowed === undefined) return [];
+    return importsOf(file)
+      .filter((imported) => folder(imported) !== folder(file) && !allowed.includes(folder(imported)))
+      .map((imported) => `${file} imports ${imported}`);
+  });
+  t.deepEqual(wrong, []);
+});
+
+test('no file loads itself by way of others', (t) => {
+  const settled = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, trail: readonly string[]): void => {
+    if (trail.includes(file)) cycles.push([...trail.slice(trail.indexOf(file)), file].join(' → '));
+    if (trail.includes(file) || settled.has(file)) return;
+    for (const imported of importsOf(file, { types: false })) visit(imported, [...trail, file]);
+    settled.add(file);
+  };
+  for (const file of sources.filter((each) => folder(each) in arrows)) visit(file, []);
+  t.deepEqual(cycles, []);
+});
+
+test('no file is longer than 400 lines', (t) => {
+  const long = [...sources, ...rust]
+    .filter((file) => !listings.includes(file))
+    .map((file) => ({ file, lines: text(file).split('\n').length - 1 }))
+    .filter(({ lines }) => lines > 400);
+  t.deepEqual(long, []);
+});
+
+test('folders are at most two deep', (t) => {
+  const inside = (file: string): string => file.replace(/^runtime-native\/(?:src|tests)\//, '');
+  t.deepEqual([...sources, ...rust].filter((file) => inside(file).split('/').length > 3), []);
+});
+
+test('names come from the field: no manager, helper, util or service', (t) => {
+  t.deepEqual([...sources, ...rust].filter((file) => /(?:^|[-_/])(?:manager|helper|util|service)s?(?:[-_./]|$)/i.test(file)), []);
+});
+
+test('nothing names the folder or the registry it was made with', (t) => {
+  t.deepEqual(tracked.filter((file) => text(file).includes(`${top}/`)), []);
+  t.notRegex(text('package-lock.json'), /"resolved":/);
+  t.notRegex(text('.npmrc'), /^.*registry\s*=\s*http/m);
+  t.deepEqual([...new Set(text('runtime-native/Cargo.lock').match(/^source = .*$/gm))], [
+    'source = "registry+https://github.com/rust-lang/crates.io-index"',
+  ]);
+});
+
+/** The files of this tree that a source imports, static and dynamic; without `types` only those that it loads. */
+function importsOf(file: string, { types } = { types: true }): string[] {
+  const statements = text(file).matchAll(/(?:^(?:import|export)\s([^;']*?)\bfrom\s+|^import\s+|\bimport\()'(\.{1,2}\/[^']+)'/gm);
+  return Array.from(statements)
+    .filter(([, names = '']) => types || !isTypeOnly(names))
+    .map(([, , specifier = '']) => normalize(join(dirname(file), specifier)))
+    .filter((path) => path.endsWith('.ts'));
+}
+
+function isTypeOnly(names: string): boolean {
+  const listed = /^\{([^}]*)\}\s*$/.exec(names)?.[1]?.split(',').filter((name) => name.trim() !== '');
+  return names.startsWith('type ') || (listed?.every((name) => name.trim().startsWith('type ')) ?? false);
+}
+
+function folder(file: string): string {
+  return file.split('/')[0] ?? '';
+}
+
+const read = new Map<string, string>();
+
+function text(file: string): string {
+  const known = read.get(file) ?? readFileSync(join(top, file), 'utf8');
+  read.set(file, known);
+  return known;
+}
