@@ -87,6 +87,9 @@ async function close(context: PodContext, state: string, locks: (() => void)[]):
   await context.images.close();
   context.store.close();
   for (const release of locks) release();
-  if (idle) await context.engine.call('releaseState', { dir: state });
+  if (idle) {
+    await context.network.close();
+    await context.engine.call('releaseState', { dir: state });
+  }
   await context.engine.close();
 }

@@ -240,8 +240,12 @@ test('pods are masqueraded by one rule of their network, made once', async (t) =
   const again = { ...pod, id: randomBytes(32).toString('hex') };
   await network.detach(pod, first, never);
   const second = await network.attach(again, never);
+  await network.close();
+  t.true(natRules().includes(name), 'the rule stays while a pod is there');
   await network.detach(again, second, never);
-  t.regex(natRules(), new RegExp(`POSTROUTING -s 10.211.${octet}.0/24 .*pods of network ${name}`));
+  t.regex(natRules(), new RegExp(`POSTROUTING -s 10.211.${octet}.0/24 .*pods-of-network-${name}`));
   t.is(ran.filter((line) => line.includes('iptables-restore')).length, 1);
   t.is((JSON.parse(first.configJson) as { plugins: { ipMasq: boolean }[] }).plugins[0]?.ipMasq, false);
+  await network.close();
+  t.false(natRules().includes(name), 'without pods the rule goes with the daemon');
 });

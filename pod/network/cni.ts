@@ -56,6 +56,8 @@ export type Network = {
   setPodCidr(cidr: string): void;
   /** Releases what pods other than these left behind: on disk since an earlier boot, and in plugins that know GC. */
   collect(valid: string[]): Promise<void>;
+  /** For a daemon that ends: takes away rules on the host that served all pods, where no pod is left on the bridge. */
+  close(): Promise<void>;
 };
 
 export type NetworkOptions = {
@@ -114,6 +116,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     },
     setPodCidr: current.setPodCidr,
     collect: async (valid) => collect(new Set(valid)),
+    close: current.close,
   };
 }
 

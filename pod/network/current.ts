@@ -13,6 +13,8 @@ export type CurrentNetwork = {
   /** The network as the configuration directory names it now, ready to run. Throws `unavailable` when there is none. */
   prepared(pod: Omit<PodFacts, 'podCidrs'>): Promise<PreparedNetwork>;
   setPodCidr(cidr: string): void;
+  /** Takes away what was made on the host for all its pods, where no pod is left. */
+  close(): Promise<void>;
 };
 
 /** What is known when no pod is meant. */
@@ -23,7 +25,7 @@ export const NO_POD: Omit<PodFacts, 'podCidrs'> = { portMappings: [], annotation
  */
 export async function currentNetwork(options: NetworkOptions, run: PluginRun): Promise<CurrentNetwork> {
   const read = configDirectory(options.configDir);
-  const { relieve } = masquerade(options.engine, options.log);
+  const { relieve, remove } = masquerade(options.engine, options.log);
   const fault = options.allowDefault && (await read()).files.length === 0 ? await defaultWritten(options, run) : '';
   let podCidrs: string[] = [];
   return {
@@ -38,6 +40,7 @@ export async function currentNetwork(options: NetworkOptions, run: PluginRun): P
       if (ranges.every((range) => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(range))) podCidrs = ranges;
       else if (cidr !== '') options.log.warn('pod range not understood', { cidr });
     },
+    close: remove,
   };
 }
 

@@ -4,6 +4,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { RuntimeError } from '../../api/errors.ts';
 import type { NetworkConfig } from './config.ts';
+import { isIPv6Range } from './masquerade-rules.ts';
 import type { Plugins } from './plugins.ts';
 
 /** File in the CNI configuration directory that holds the default network; its name sorts after any real one's. */
@@ -118,5 +119,3 @@ function holds(range: string, address: string): boolean {
   list.addSubnet(network, Number(prefix), isIPv6(network) ? 'ipv6' : 'ipv4');
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
-
-const isIPv6Range = (range: string): boolean => isIPv6(range.split('/')[0] ?? '');

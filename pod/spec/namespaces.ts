@@ -5,8 +5,8 @@ import type { OciNamespace } from './oci.ts';
 
 /**
  * The namespaces of a container: a mount namespace of its own, on cgroup version 2 a cgroup namespace, and those of the
- * pod by path where the pod has its own; a kind left out is the host's. Network, ipc and uts are the pod's choice alone,
- * and uts goes with the network, for a pod on the host's network bears the host's name.
+ * pod by path where the pod has its own; a kind left out is the host's. Network, ipc and uts are the pod's choice
+ * alone, and uts goes with the network, for a pod on the host's network bears the host's name.
  * Throws `invalid` for modes that the pod does not offer.
  */
 export function namespaces(input: SpecInput): OciNamespace[] {

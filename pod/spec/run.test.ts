@@ -126,7 +126,7 @@ test.serial('with limits, devices and a mount of the host it runs too', async (t
 
 test.serial('a privileged container has the devices and the capabilities of the daemon', async (t) => {
   const script =
-    'ls /dev/loop-control /dev/null; grep -E "^(CapEff|Seccomp):" /proc/self/status; touch /sys/x; mount | grep " /sys "';
+    'ls /dev/loop-control /dev/null; grep -E "^(CapEff|Seccomp):" /proc/self/status; mount | grep " /sys "';
   const { stdout, stderr } = await run(
     t,
     secured({ privileged: true, seccomp: RUNTIME_DEFAULT }, { command: ['sh', '-c', script] }),

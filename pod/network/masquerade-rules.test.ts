@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseConfig, type PluginConfig } from './config.ts';
-import { chainName, masqueradedRanges, rules, withoutMasquerade } from './masquerade.ts';
+import { addition, chainName, masqueradedRanges, removal, withoutMasquerade } from './masquerade-rules.ts';
 
 const bridge = (changes: object = {}): PluginConfig => ({
   type: 'bridge',
@@ -39,14 +39,27 @@ test("what leaves the range bears the host's address, other traffic is left alon
   const chain = chainName('n', '10.1.0.0/16');
   t.true(chain.length <= 28);
   t.is(
-    rules('n', '10.1.0.0/16'),
+    addition('n', '10.1.0.0/16'),
     `*nat
 :${chain} - [0:0]
 -A ${chain} -d 10.1.0.0/16 -j RETURN
 -A ${chain} ! -d 224.0.0.0/4 -j MASQUERADE
--A POSTROUTING -s 10.1.0.0/16 -m comment --comment "pods of network n" -j ${chain}
+-A POSTROUTING -s 10.1.0.0/16 -m comment --comment pods-of-network-n -j ${chain}
 COMMIT
 `,
   );
-  t.regex(rules('n', 'fd01::/64'), /! -d ff00::\/8/);
+  t.regex(addition('n', 'fd01::/64'), /! -d ff00::\/8/);
+});
+
+test('the rules are taken away as they were made', (t) => {
+  const chain = chainName('n', '10.1.0.0/16');
+  t.is(
+    removal('n', '10.1.0.0/16'),
+    `*nat
+-D POSTROUTING -s 10.1.0.0/16 -m comment --comment pods-of-network-n -j ${chain}
+-F ${chain}
+-X ${chain}
+COMMIT
+`,
+  );
 });
