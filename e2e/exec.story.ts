@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { crictl } from './harness/crictl.ts';
+import { entriesIn, textOf } from './harness/files.ts';
 import { exec, exitOf, runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
@@ -67,11 +67,5 @@ test('exec into a container that does not exist or has exited is refused', async
 });
 
 function processesWith(argument: string): string[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument);
-    } catch {
-      return false;
-    }
-  });
+  return entriesIn('/proc').map(({ name }) => name).filter((pid) => textOf(`/proc/${pid}/cmdline`).split('\0').includes(argument));
 }

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
+import { entriesIn, textOf } from './harness/files.ts';
 import { containerConfig, createContainer, exitOf, runPod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
@@ -55,11 +55,5 @@ test('a removed container is gone at once, also when it was running', async (t) 
 });
 
 function sleeping(seconds: string): number[] {
-  return readdirSync('/proc').map(Number).filter((pid) => pid > 0).filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${seconds}\0`;
-    } catch {
-      return false;
-    }
-  });
+  return entriesIn('/proc').map(({ name }) => Number(name)).filter((pid) => textOf(`/proc/${pid}/cmdline`) === `sleep\0${seconds}\0`);
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { containerd } from './containerd.ts';
 import { connectCri, type Cri } from './cri.ts';
+import { textOf } from './files.ts';
 import { makeNetwork, removeNetwork, type Network } from './network.ts';
 import { repository } from './paths.ts';
 import { ready, start, until, type Running } from './process.ts';
@@ -124,12 +125,4 @@ export function discard(daemon: Daemon): void {
     spawnSync('find', [parent, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });
   }
   rmSync(daemon.directory, { recursive: true, force: true });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

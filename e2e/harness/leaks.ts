@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, type Dirent } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from './daemon.ts';
+import { below, entriesIn, linkOf, textOf } from './files.ts';
+import { natRules } from './network.ts';
 
 const ourNames = new Set(['berthd', 'berth-engine', 'berth-shim', 'berth-native']);
 
@@ -11,7 +11,7 @@ export function traces(daemon: Daemon): Set<string> {
   const ids = [...daemon.cri.ids];
   return new Set([
     ...mounts(daemon, ids), ...namespaces(ids), ...links(daemon), ...cgroups(daemon, ids), ...processes(daemon, ids),
-    ...addresses(daemon), ...natRules(daemon), ...files(daemon, ids),
+    ...addresses(daemon), ...nat(daemon), ...files(daemon, ids),
   ]);
 }
 
@@ -42,9 +42,9 @@ function links(daemon: Daemon): string[] {
 }
 
 function cgroups(daemon: Daemon, ids: readonly string[]): string[] {
-  const below = (path: string): string[] => directoriesIn(path).flatMap((name) => [join(path, name), ...below(join(path, name))]);
-  return below('/sys/fs/cgroup').map((path) => [path, path.split(`${daemon.cgroupParent}/`)[1]] as const)
-    .filter(([path, inside]) => inside !== undefined || names(path, ids)).map(([path]) => `cgroup ${path}`);
+  return below('/sys/fs/cgroup').filter(({ isDirectory }) => isDirectory)
+    .filter(({ path }) => path.includes(`${daemon.cgroupParent}/`) || names(path, ids))
+    .map(({ path }) => `cgroup ${path}`);
 }
 
 function processes(daemon: Daemon, ids: readonly string[]): string[] {
@@ -84,39 +84,18 @@ function addresses(daemon: Daemon): string[] {
   return namesIn(daemon.network.addressDirectory).filter((name) => /^[0-9a-f]+[.:]/.test(name)).map((name) => `address ${name}`);
 }
 
-function natRules(daemon: Daemon): string[] {
-  return ['iptables-save', 'ip6tables-save'].flatMap((command) => {
-    const rules = spawnSync(command, ['-t', 'nat'], { encoding: 'utf8' }).stdout ?? '';
-    return rules.split('\n').filter((rule) => rule.includes(daemon.network.name)).map((rule) => `nat ${rule}`);
-  });
+function nat(daemon: Daemon): string[] {
+  return ['iptables', 'ip6tables'].flatMap((command) => natRules(command, daemon.network)).map((rule) => `nat ${rule}`);
 }
 
 /** Anything with an id of ours in its name, temporary files below the root, and files or sockets in the state directory. */
 function files(daemon: Daemon, ids: readonly string[]): string[] {
-  const everything = (path: string) => entriesIn(path, true).map((entry) => [join(entry.parentPath, entry.name), entry.isDirectory()] as const);
   const temporary = /\/(tmp|temp|partial|new|staging|trash|doomed)\/./;
   const kept = /\.(db|log|lock)(-wal|-shm|-journal)?$/;
-  const inRoot = everything(daemon.root).filter(([path]) => names(path, ids) || temporary.test(path.slice(daemon.root.length)));
-  const inState = everything(daemon.state).filter(([path, isDirectory]) => names(path, ids) || (!isDirectory && !kept.test(path)));
-  return [...inRoot, ...inState].map(([path]) => `file ${path}`);
+  const enter = (path: string) => !names(path, ids) && path.slice(daemon.directory.length).split('/').length < 6;
+  const inRoot = below(daemon.root, enter).filter(({ path }) => names(path, ids) || temporary.test(path.slice(daemon.root.length)));
+  const inState = below(daemon.state, enter).filter(({ path, isDirectory }) => names(path, ids) || (!isDirectory && !kept.test(path)));
+  return [...inRoot, ...inState].map(({ path }) => `file ${path}`);
 }
 
-function textOf(path: string): string {
-  try { return readFileSync(path, 'utf8'); } catch { return ''; }
-}
-
-function linkOf(path: string): string {
-  try { return readlinkSync(path); } catch { return ''; }
-}
-
-function namesIn(path: string): string[] {
-  return entriesIn(path).map((entry) => entry.name);
-}
-
-function directoriesIn(path: string): string[] {
-  return entriesIn(path).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-}
-
-function entriesIn(path: string, recursive = false): Dirent[] {
-  try { return readdirSync(path, { withFileTypes: true, recursive }); } catch { return []; }
-}
+const namesIn = (path: string): string[] => entriesIn(path).map((entry) => entry.name);

@@ -33,8 +33,22 @@ export function makeNetwork(directory: string): Network {
   return { name, bridge, gateway: `${subnet}.1`, configDirectory, addressDirectory: join('/var/lib/cni/networks', name) };
 }
 
-/** Removes what the standard plugins keep of a network when its last pod is gone: bridge and address directory. */
+/** Removes what is kept of a network when its last pod is gone: bridge, address directory and rules that name it. */
 export function removeNetwork(network: Network): void {
   spawnSync('ip', ['link', 'delete', network.bridge], { stdio: 'ignore' });
   rmSync(network.addressDirectory, { recursive: true, force: true });
+  for (const command of ['iptables', 'ip6tables']) {
+    const rules = natRules(command, network);
+    for (const rule of rules) spawnSync('sh', ['-c', `${command} -w -t nat ${rule.replace(/^-A/, '-D')}`], { stdio: 'ignore' });
+    for (const rule of rules) {
+      const chain = / -j ((?:CNI|BERTH)-[0-9a-zA-Z]+)$/.exec(rule)?.[1];
+      if (chain !== undefined) spawnSync('sh', ['-c', `${command} -w -t nat -F ${chain}; ${command} -w -t nat -X ${chain}`], { stdio: 'ignore' });
+    }
+  }
+}
+
+/** The NAT rules that name a network, as `iptables-save` writes them. */
+export function natRules(command: string, network: Network): string[] {
+  const rules = spawnSync(`${command}-save`, ['-t', 'nat'], { encoding: 'utf8' }).stdout ?? '';
+  return rules.split('\n').filter((rule) => rule.startsWith('-A') && rule.includes(network.name));
 }
