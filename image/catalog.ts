@@ -10,7 +10,7 @@ export type Catalog = {
   byName(name: string): Image | undefined;
   /** The only image whose digest's hex begins so. */
   byPrefix(hex: string): Image | undefined;
-  /** Adds the image or gives it the names besides those it has; a name leaves the image that had it. Returns its record. */
+  /** Adds the image, or names to it, and returns its record; a name leaves the image that had it. */
   put(image: Image, names: readonly Name[]): Image;
   remove(id: string): void;
 };

@@ -17,7 +17,8 @@ const maxLayers = 500;
 export function parseConfig(json: string): ParsedConfig {
   const what = 'image configuration';
   const root = parseObject(json, what);
-  const run = root['config'] === undefined || root['config'] === null ? {} : objectIn(root['config'], `${what}: config`);
+  const run =
+    root['config'] === undefined || root['config'] === null ? {} : objectIn(root['config'], `${what}: config`);
   return { config: { ...runPart(run), ...platformPart(root) }, diffIds: diffIdsOf(root) };
 }
 

@@ -51,10 +51,12 @@ export function createWriter(path: string): Writer {
       rest();
     },
     commit(statements) {
-      const commit = running().then((it) => it.commit(statements)).finally(() => {
-        commits.delete(commit);
-        rest();
-      });
+      const commit = running()
+        .then((it) => it.commit(statements))
+        .finally(() => {
+          commits.delete(commit);
+          rest();
+        });
       commits.add(commit);
       return commit;
     },

@@ -26,12 +26,16 @@ export type InstallOptions = {
 const layersAtATime = 6;
 
 /** When what was found is here already: that image, under the reference's name too. */
-export async function adopt(found: Found, { records, inTurn }: Omit<InstallOptions, 'downloads'>): Promise<Image | undefined> {
+export async function adopt(
+  found: Found,
+  { records, inTurn }: Omit<InstallOptions, 'downloads'>,
+): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
   const [, digest] = names;
   const known = catalog.byName(digest.name);
-  if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name))) return known;
+  if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name)))
+    return known;
   return inTurn(async () => {
     const still = catalog.byName(digest.name);
     return still && records.save(still, names, new Map());
@@ -62,13 +66,19 @@ export async function install(
         const flight = download(layer, found, options);
         flights.push(flight);
         return waitFor(flight, signal);
-      }));
+      }),
+    );
     signal.throwIfAborted();
-    image = await timed(meter, 'pull', 'commit', () => inTurn(async () => {
-      const added = await layers.commit(unpacked);
-      const manifest = { name: `${repositoryOf(found.reference)}@${chosen.digest}`, listed: chosen.digest === found.top.digest };
-      return records.save(recordOf(chosen), [manifest, ...namesOf(found)], added);
-    }));
+    image = await timed(meter, 'pull', 'commit', () =>
+      inTurn(async () => {
+        const added = await layers.commit(unpacked);
+        const manifest = {
+          name: `${repositoryOf(found.reference)}@${chosen.digest}`,
+          listed: chosen.digest === found.top.digest,
+        };
+        return records.save(recordOf(chosen), [manifest, ...namesOf(found)], added);
+      }),
+    );
     return image;
   } finally {
     const left = Promise.all(flights.map((flight) => flight.leave()));
@@ -79,10 +89,12 @@ export async function install(
 
 /** Layers not here yet, each once. */
 function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Meter): LayerAsk[] {
-  const asks = new Map(manifest.layers.map((descriptor, i) => {
-    const diffId = parsed.diffIds[i] ?? '';
-    return [diffId, { descriptor, diffId }];
-  }));
+  const asks = new Map(
+    manifest.layers.map((descriptor, i) => {
+      const diffId = parsed.diffIds[i] ?? '';
+      return [diffId, { descriptor, diffId }];
+    }),
+  );
   const missing = [...asks.values()].filter(({ diffId }) => !layers.has(diffId));
   if (missing.length < asks.size) meter.count('image_layers_reused', asks.size - missing.length);
   return missing;
@@ -101,8 +113,16 @@ function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
   const { config, diffIds } = parsed;
   const sizeBytes = [manifest.config, ...manifest.layers].reduce((sum, blob) => sum + BigInt(blob.sizeBytes), 0n);
   return {
-    id: manifest.config.digest, tags: [], digests: [], sizeBytes, layers: diffIds, config, rawConfig,
-    annotations: manifest.annotations, pinned: false, pulledAtNs: BigInt(Date.now()) * 1_000_000n,
+    id: manifest.config.digest,
+    tags: [],
+    digests: [],
+    sizeBytes,
+    layers: diffIds,
+    config,
+    rawConfig,
+    annotations: manifest.annotations,
+    pinned: false,
+    pulledAtNs: BigInt(Date.now()) * 1_000_000n,
   };
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
+import { keyedQueue } from '../host/queue.ts';
 import type { LayerUsage } from './records.ts';
 
 /** A layer unpacked below the temporary folder, not yet in its place. */
@@ -42,17 +43,22 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const folders = { layers: join(options.root, 'layers'), temporary: join(options.root, 'tmp') };
   const pathOf = (diffId: string): string => join(folders.layers, hexOf(diffId));
   const temporary = (): string => join(folders.temporary, randomUUID());
+  // One after the other: freeing many files can be slow, and the engine has few threads for it.
+  const removals = keyedQueue();
   const removeSoon = (paths: string[]): void => {
     if (paths.length === 0) return;
-    engine.call('removeTrees', { unmount: [], remove: paths }).catch((error: unknown) =>
-      log.warn('layers were not removed, the next start will', { error: String(error) }));
+    removals
+      .run('', () => engine.call('removeTrees', { unmount: [], remove: paths }))
+      .catch((error: unknown) => log.warn('layers were not removed, the next start will', { error: String(error) }));
   };
   const putAway = async (paths: string[]): Promise<void> => {
-    const moved = await Promise.all(paths.map(async (path) => {
-      const to = temporary();
-      await rename(path, to);
-      return to;
-    }));
+    const moved = await Promise.all(
+      paths.map(async (path) => {
+        const to = temporary();
+        await rename(path, to);
+        return to;
+      }),
+    );
     removeSoon(moved);
   };
 

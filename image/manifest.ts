@@ -59,8 +59,11 @@ export function parseManifest(json: string, contentType: string): Manifest | Ind
     throw new RuntimeError('corrupt', 'the manifest is list and image at once');
   }
   if (root['schemaVersion'] !== 2 || (isIndex ? manifestTypes : indexTypes).has(mediaType)) {
-    throw new RuntimeError('unsupported', `manifests of type ${mediaType || 'unknown'} (schema version ` +
-      `${String(root['schemaVersion'])}) are not supported: push the image again with a current tool`);
+    throw new RuntimeError(
+      'unsupported',
+      `manifests of type ${mediaType || 'unknown'} (schema version ` +
+        `${String(root['schemaVersion'])}) are not supported: push the image again with a current tool`,
+    );
   }
   return isIndex ? readIndex(root) : readManifest(root);
 }
@@ -95,8 +98,11 @@ function readLayer(item: Json): LayerDescriptor {
   const compression = compressions[descriptor.mediaType];
   if (compression !== undefined) return { ...descriptor, compression };
   const foreign = /foreign|nondistributable/.test(descriptor.mediaType);
-  throw new RuntimeError('unsupported', `layer ${descriptor.digest} has type ${descriptor.mediaType || 'unknown'}: ` +
-    (foreign ? 'foreign layers are not fetched' : 'it is no layer of a container image'));
+  throw new RuntimeError(
+    'unsupported',
+    `layer ${descriptor.digest} has type ${descriptor.mediaType || 'unknown'}: ` +
+      (foreign ? 'foreign layers are not fetched' : 'it is no layer of a container image'),
+  );
 }
 
 function readDescriptor(item: Json): Descriptor {

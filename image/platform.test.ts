@@ -10,7 +10,11 @@ const platform = (text: string): Platform => {
 const indexOf = (...offered: string[]): { kind: 'index'; entries: IndexEntry[] } => ({
   kind: 'index',
   entries: offered.map((text) => ({
-    mediaType: '', digest: text, sizeBytes: 0, nested: false, platform: text === 'none' ? undefined : platform(text),
+    mediaType: '',
+    digest: text,
+    sizeBytes: 0,
+    nested: false,
+    platform: text === 'none' ? undefined : platform(text),
   })),
 });
 
@@ -35,7 +39,9 @@ for (const [wanted, offered, chosen] of choices) {
 
 test('an index without this platform is refused with both sides named', (t) => {
   const offered = indexOf('linux/arm64', 'unknown/unknown', 'linux/amd64/v4', 'windows/amd64');
-  const error = t.throws(() => choosePlatform(offered, platform('linux/amd64/v2')), { message: /linux\/amd64\/v2.*linux\/arm64/ });
+  const error = t.throws(() => choosePlatform(offered, platform('linux/amd64/v2')), {
+    message: /linux\/amd64\/v2.*linux\/arm64/,
+  });
   t.true(isKind(error, 'unsupported'));
 });
 
@@ -50,7 +56,8 @@ test('a single image for another platform is refused with both named, one that s
 test('the level of an amd64 machine comes from its flags', (t) => {
   const v2 = 'cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3';
   const v3 = `${v2} avx avx2 bmi1 bmi2 f16c fma abm movbe xsave`;
-  const levelOf = (flags: string): string => hostPlatform('x64', '', `processor : 0\nflags\t\t: ${flags}\nbugs : x\n`).variant;
+  const levelOf = (flags: string): string =>
+    hostPlatform('x64', '', `processor : 0\nflags\t\t: ${flags}\nbugs : x\n`).variant;
   t.is(levelOf('fpu'), 'v1');
   t.is(levelOf(v2), 'v2');
   t.is(levelOf(v3), 'v3');

@@ -14,7 +14,9 @@ export function choosePlatform(index: Index, wanted: Platform): IndexEntry {
     if (rank >= 0 && (best === undefined || rank < best.rank)) best = { entry, rank };
   }
   if (best !== undefined) return best.entry;
-  const offered = index.entries.flatMap((entry) => (entry.platform === undefined ? [] : [formatPlatform(entry.platform)]));
+  const offered = index.entries.flatMap((entry) =>
+    entry.platform === undefined ? [] : [formatPlatform(entry.platform)],
+  );
   throw new RuntimeError(
     'unsupported',
     `no image for ${formatPlatform(wanted)}: it exists for ${[...new Set(offered)].join(', ') || 'no platform at all'}`,
@@ -25,7 +27,10 @@ export function choosePlatform(index: Index, wanted: Platform): IndexEntry {
 export function requirePlatform(stated: Platform, wanted: Platform): void {
   if (stated.os === '' && stated.architecture === '') return;
   if (rankOf(stated, wanted) >= 0) return;
-  throw new RuntimeError('unsupported', `the image is for ${formatPlatform(stated)}, this machine is ${formatPlatform(wanted)}`);
+  throw new RuntimeError(
+    'unsupported',
+    `the image is for ${formatPlatform(stated)}, this machine is ${formatPlatform(wanted)}`,
+  );
 }
 
 /**

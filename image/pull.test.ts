@@ -17,7 +17,8 @@ test.afterEach.always(async () => {
   registry.close();
   await opened.close();
 });
-const pull = (name: string, signal = never): Promise<Image> => opened.images.pull({ reference: `${registry.host}/${name}`, signal });
+const pull = (name: string, signal = never): Promise<Image> =>
+  opened.images.pull({ reference: `${registry.host}/${name}`, signal });
 const layerOf = (built: BuiltImage, i = 1): string => built.blobs[i]?.digest ?? '';
 /** Requests for the whole blob, not the first look at it. */
 const downloads = (digest: string): Seen[] =>
@@ -56,7 +57,10 @@ test.serial('a pull of what is here asks only for the manifest and gives the new
   const first = await pull('app:v1');
   t.is(await pull('app:v1'), first);
   registry.seen.length = 0;
-  t.deepEqual((await pull('app:v2')).tags, ['v1', 'v2'].map((tag) => `${registry.host}/app:${tag}`));
+  t.deepEqual(
+    (await pull('app:v2')).tags,
+    ['v1', 'v2'].map((tag) => `${registry.host}/app:${tag}`),
+  );
   t.is(registry.seen.length, 1);
 });
 
@@ -80,7 +84,8 @@ test.serial('one caller who gives up does not end the pull of the others; when a
 test.serial('a pull that everybody has given up leaves nothing and can be done again', async (t) => {
   const built = buildImage({ layers: [{ a: '1' }, { b: '2' }] });
   registry.serve('app', 'v1', built);
-  registry.bend = async ({ path }) => void (path.endsWith(layerOf(built)) && (await sleep(60_000, undefined, { ref: false })));
+  registry.bend = async ({ path }) =>
+    void (path.endsWith(layerOf(built)) && (await sleep(60_000, undefined, { ref: false })));
   const error = await t.throwsAsync(pull('app:v1', AbortSignal.timeout(300)));
   t.true(isKind(error, 'timeout'), String(error));
   for (let i = 0; i < 100 && opened.kept().length > 0; i++) await sleep(20);
@@ -90,9 +95,24 @@ test.serial('a pull that everybody has given up leaves nothing and can be done a
 });
 
 const refused: [title: string, built: BuiltImage, kind: ErrorKind, message: RegExp][] = [
-  ['a wrong diffID', buildImage({ layers: [{ a: '1' }], diffIds: [`sha256:${'1'.repeat(64)}`] }), 'corrupt', /sha256:1111/],
-  ['fewer layers than diffIDs', buildImage({ layers: [{ a: '1' }], diffIds: ['1', '2'].map((c) => `sha256:${c.repeat(64)}`) }), 'corrupt', /1 layers.*2 diff_ids/],
-  ['another architecture', buildImage({ layers: [{ a: '1' }], architecture: 's390x' }), 'unsupported', /linux\/s390x.*linux\/a/],
+  [
+    'a wrong diffID',
+    buildImage({ layers: [{ a: '1' }], diffIds: [`sha256:${'1'.repeat(64)}`] }),
+    'corrupt',
+    /sha256:1111/,
+  ],
+  [
+    'fewer layers than diffIDs',
+    buildImage({ layers: [{ a: '1' }], diffIds: ['1', '2'].map((c) => `sha256:${c.repeat(64)}`) }),
+    'corrupt',
+    /1 layers.*2 diff_ids/,
+  ],
+  [
+    'another architecture',
+    buildImage({ layers: [{ a: '1' }], architecture: 's390x' }),
+    'unsupported',
+    /linux\/s390x.*linux\/a/,
+  ],
 ];
 for (const [title, built, kind, message] of refused) {
   test.serial(`an image with ${title} is refused and nothing of it is kept`, async (t) => {
@@ -111,8 +131,10 @@ for (const which of ['manifest', 'configuration', 'layer'] as const) {
     const blob = which === 'manifest' ? built.top : built.blobs[which === 'configuration' ? 0 : 2];
     const changed = Buffer.from(blob?.bytes ?? []);
     changed[changed.length - 12] = (changed[changed.length - 12] ?? 0) ^ 1;
-    registry.bend = ({ path, range }) => path.endsWith(blob?.digest ?? '') && range !== 'bytes=0-0'
-      ? { status: 200, headers: { 'content-length': `${changed.length}` }, body: changed } : undefined;
+    registry.bend = ({ path, range }) =>
+      path.endsWith(blob?.digest ?? '') && range !== 'bytes=0-0'
+        ? { status: 200, headers: { 'content-length': `${changed.length}` }, body: changed }
+        : undefined;
     const error = await t.throwsAsync(pull(which === 'manifest' ? `app@${built.top.digest}` : 'app:v1'));
     t.true(isKind(error, 'corrupt'), String(error));
     t.deepEqual([opened.kept(), opened.images.list()], [[], []]);
@@ -123,9 +145,15 @@ test.serial('a connection that breaks in the middle of a layer is gone on with',
   const built = buildImage({ layers: [{ a: 'x'.repeat(100_000) }], compression: 'none' });
   registry.serve('app', 'v1', built);
   let broken = 0;
-  registry.bend = ({ path, range }) => path.endsWith(layerOf(built)) && range !== 'bytes=0-0' && broken++ === 0
-    ? { status: 200, headers: { 'content-length': `${built.blobs[1]?.bytes.length}` }, body: built.blobs[1]?.bytes ?? '', closeAfter: 50_000 }
-    : undefined;
+  registry.bend = ({ path, range }) =>
+    path.endsWith(layerOf(built)) && range !== 'bytes=0-0' && broken++ === 0
+      ? {
+          status: 200,
+          headers: { 'content-length': `${built.blobs[1]?.bytes.length}` },
+          body: built.blobs[1]?.bytes ?? '',
+          closeAfter: 50_000,
+        }
+      : undefined;
   await pull('app:v1');
   t.is(downloads(layerOf(built)).length, 2);
 });

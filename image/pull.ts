@@ -38,7 +38,11 @@ export function createPuller(options: PullOptions): Puller {
       const caPem = await authoritiesOf(endpoint.host);
       return { reference, client: createRegistryClient({ http, tokens, credential, endpoint, caPem }) };
     });
-  const run = async (references: readonly Reference[], auth: AuthConfig | undefined, signal: AbortSignal): Promise<Image> => {
+  const run = async (
+    references: readonly Reference[],
+    auth: AuthConfig | undefined,
+    signal: AbortSignal,
+  ): Promise<Image> => {
     records.prepare();
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
       const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, auth)));
@@ -52,7 +56,9 @@ export function createPuller(options: PullOptions): Puller {
     async pull({ reference, auth, signal }) {
       try {
         const references = candidates(reference, await conf.refresh());
-        const flight = pulls.join(keyOf(references, auth), (ended) => counted(options, references, () => run(references, auth, ended)));
+        const flight = pulls.join(keyOf(references, auth), (ended) =>
+          counted(options, references, () => run(references, auth, ended)),
+        );
         return await waitFor(flight, signal).finally(() => void flight.leave());
       } catch (error) {
         throw whileDoing(`cannot pull ${reference}`, error);
@@ -67,7 +73,9 @@ export function createPuller(options: PullOptions): Puller {
 }
 
 function keyOf(references: readonly Reference[], auth: AuthConfig | undefined): string {
-  return createHash('sha256').update(JSON.stringify([references.map(formatReference), auth ?? {}])).digest('base64');
+  return createHash('sha256')
+    .update(JSON.stringify([references.map(formatReference), auth ?? {}]))
+    .digest('base64');
 }
 
 async function counted(
@@ -78,7 +86,11 @@ async function counted(
   try {
     const image = await work();
     meter.count('image_pulls_succeeded');
-    publish({ type: 'image.pulled', atNs: BigInt(Date.now()) * 1_000_000n, image: references.map(formatReference).join(' or ') });
+    publish({
+      type: 'image.pulled',
+      atNs: BigInt(Date.now()) * 1_000_000n,
+      image: references.map(formatReference).join(' or '),
+    });
     return image;
   } catch (error) {
     meter.count('image_pulls_failed');

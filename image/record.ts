@@ -57,7 +57,7 @@ export type Images = {
   pull(ask: PullAsk): Promise<Image>;
   /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
   remove(reference: string): Promise<void>;
-  /** Keeps the image and its layers until the returned function is called; for a create in flight. Throws `not-found`. */
+  /** Keeps the image and its layers until the result is called; for a create in flight. Throws `not-found`. */
   lease(imageId: string): () => void;
   /** Layer directories, absolute, the topmost first, each once. */
   layerPaths(image: Image): string[];

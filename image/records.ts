@@ -32,7 +32,11 @@ export function openRecords(path: string): Records {
     layers,
     prepare: () => writer.prepare(),
     async save(image, names, added) {
-      await writer.commit([insertImage(image), ...names.map((name) => nameImage(name, image.id)), ...[...added].map(insertLayer)]);
+      await writer.commit([
+        insertImage(image),
+        ...names.map((name) => nameImage(name, image.id)),
+        ...[...added].map(insertLayer),
+      ]);
       return catalog.put(image, names);
     },
     async remove(id) {
@@ -59,7 +63,8 @@ function insertImage(image: Image): Statement {
 function nameImage({ name, listed }: Name, id: string): Statement {
   return {
     sql: `INSERT INTO names (name, image, listed) VALUES (?, ?, ?)
-          ON CONFLICT (name) DO UPDATE SET listed = max(listed AND image = excluded.image, excluded.listed), image = excluded.image`,
+          ON CONFLICT (name) DO UPDATE SET
+            listed = max(listed AND image = excluded.image, excluded.listed), image = excluded.image`,
     values: [name, id, listed ? 1n : 0n],
   };
 }
@@ -87,10 +92,14 @@ function readAll(path: string): { catalog: Catalog; layers: Map<string, LayerUsa
     const names = Map.groupBy(all<NameRow>('SELECT * FROM names'), (row) => row.image);
     const catalog = createCatalog();
     for (const row of all<ImageRow>('SELECT * FROM images ORDER BY pulled_at_ns')) {
-      catalog.put(imageOf(row), (names.get(row.id) ?? []).map(({ name, listed }) => ({ name, listed: listed === 1n })));
+      catalog.put(
+        imageOf(row),
+        (names.get(row.id) ?? []).map(({ name, listed }) => ({ name, listed: listed === 1n })),
+      );
     }
-    const layers = all<LayerRow>('SELECT * FROM layers').map((row) =>
-      [row.diff_id, { usedBytes: row.used_bytes, inodes: row.inodes }] as const);
+    const layers = all<LayerRow>('SELECT * FROM layers').map(
+      (row) => [row.diff_id, { usedBytes: row.used_bytes, inodes: row.inodes }] as const,
+    );
     return { catalog, layers: new Map(layers) };
   } finally {
     database.close();
@@ -100,7 +109,15 @@ function readAll(path: string): { catalog: Catalog; layers: Map<string, LayerUsa
 function imageOf(row: ImageRow): Image {
   const { config, diffIds } = parseConfig(row.config);
   return {
-    id: row.id, tags: [], digests: [], sizeBytes: row.size_bytes, layers: diffIds, config, rawConfig: row.config,
-    annotations: JSON.parse(row.annotations) as Record<string, string>, pinned: false, pulledAtNs: row.pulled_at_ns,
+    id: row.id,
+    tags: [],
+    digests: [],
+    sizeBytes: row.size_bytes,
+    layers: diffIds,
+    config,
+    rawConfig: row.config,
+    annotations: JSON.parse(row.annotations) as Record<string, string>,
+    pinned: false,
+    pulledAtNs: row.pulled_at_ns,
   };
 }

@@ -32,9 +32,35 @@ for (const [given, full, name] of normalised) {
 }
 
 const refused = [
-  '', ':', '@', '/', 'Busybox', 'docker.io/Busybox', 'a/b/', '/a', 'a//b', 'a:', 'a:-x', `a:${'t'.repeat(129)}`, 'a@sha256:abc',
-  `a@sha256:${'A'.repeat(64)}`, `a@md5:${'a'.repeat(32)}`, `a@${digest}:tag`, hex, 'a b', 'a\n', 'https://host/a', '-a', 'a..b',
-  'a___b', '-host.io/a', 'host.io:port/a', `${'x/'.repeat(130)}y`, '../a', 'host.io/../a', `a@${digest}@${digest}`,
+  '',
+  ':',
+  '@',
+  '/',
+  'Busybox',
+  'docker.io/Busybox',
+  'a/b/',
+  '/a',
+  'a//b',
+  'a:',
+  'a:-x',
+  `a:${'t'.repeat(129)}`,
+  'a@sha256:abc',
+  `a@sha256:${'A'.repeat(64)}`,
+  `a@md5:${'a'.repeat(32)}`,
+  `a@${digest}:tag`,
+  hex,
+  'a b',
+  'a\n',
+  'https://host/a',
+  '-a',
+  'a..b',
+  'a___b',
+  '-host.io/a',
+  'host.io:port/a',
+  `${'x/'.repeat(130)}y`,
+  '../a',
+  'host.io/../a',
+  `a@${digest}@${digest}`,
 ];
 for (const given of refused) {
   test(`${JSON.stringify(given.replace(/^(.{20}).*(.{20})$/, '$1…$2'))} is refused as invalid`, (t) => {

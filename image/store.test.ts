@@ -26,47 +26,65 @@ const soon = async (condition: () => boolean): Promise<void> => {
 };
 
 for (const compression of ['gzip', 'zstd', 'none'] as const) {
-  test.serial(`an image with ${compression} layers is pulled by tag, complete on disk, and there after a restart`, async (t) => {
-    const built = buildImage({ layers: [{ a: 'one' }, { b: 'two' }], compression, env: ['A=b'], indexed: true });
-    registry.serve('app', 'v1', built);
-    const image = await pull('app:v1');
-    t.is(image.id, built.id);
-    t.deepEqual(image.tags, [`${registry.host}/app:v1`]);
-    t.deepEqual(image.digests, [`${registry.host}/app@${built.top.digest}`]);
-    t.deepEqual(image.config.env, ['A=b']);
-    t.deepEqual(image.annotations, { k: 'v' });
-    t.is(image.sizeBytes, BigInt(built.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0)));
-    const [top = '', bottom = ''] = opened.images.layerPaths(image);
-    t.is(readFileSync(join(top, 'b'), 'utf8'), 'two');
-    t.is(readFileSync(join(bottom, 'a'), 'utf8'), 'one');
-    t.is(opened.kept().length, 2);
-    t.true(opened.images.usage().usedBytes > 0n && opened.images.usage().inodes >= 4n);
-    const usage = opened.images.usage();
-    const images = await opened.reopen();
-    t.deepEqual(images.list(), [image]);
-    t.deepEqual(images.usage(), usage);
-  });
+  test.serial(
+    `an image with ${compression} layers is pulled by tag, complete on disk, and there after a restart`,
+    async (t) => {
+      const built = buildImage({ layers: [{ a: 'one' }, { b: 'two' }], compression, env: ['A=b'], indexed: true });
+      registry.serve('app', 'v1', built);
+      const image = await pull('app:v1');
+      t.is(image.id, built.id);
+      t.deepEqual(image.tags, [`${registry.host}/app:v1`]);
+      t.deepEqual(image.digests, [`${registry.host}/app@${built.top.digest}`]);
+      t.deepEqual(image.config.env, ['A=b']);
+      t.deepEqual(image.annotations, { k: 'v' });
+      t.is(image.sizeBytes, BigInt(built.blobs.reduce((sum, { bytes }) => sum + bytes.length, 0)));
+      const [top = '', bottom = ''] = opened.images.layerPaths(image);
+      t.is(readFileSync(join(top, 'b'), 'utf8'), 'two');
+      t.is(readFileSync(join(bottom, 'a'), 'utf8'), 'one');
+      t.is(opened.kept().length, 2);
+      t.true(opened.images.usage().usedBytes > 0n && opened.images.usage().inodes >= 4n);
+      const usage = opened.images.usage();
+      const images = await opened.reopen();
+      t.deepEqual(images.list(), [image]);
+      t.deepEqual(images.usage(), usage);
+    },
+  );
 }
 
-test.serial('an image is found by id, short id, tag, list digest and manifest digest, always as the same record', async (t) => {
-  const built = buildImage({ layers: [{ a: '1' }], indexed: true });
-  registry.serve('app', 'latest', built);
-  const image = await pull('app');
-  await opened.reopen();
-  const repository = `${registry.host}/app`;
-  const hex = image.id.slice('sha256:'.length);
-  const names = [image.id, hex, hex.slice(0, 12), `sha256:${hex.slice(0, 20)}`, repository, `${repository}:latest`,
-    ...built.manifests.map(({ digest }) => `${repository}@${digest}`), `${repository}:other@${built.top.digest}`];
-  for (const name of names) t.deepEqual(opened.images.find(name), image, name);
-  for (const name of [hex.slice(0, 11), `${repository}:other`, 'app', 'Not a reference', '']) t.is(opened.images.find(name), undefined, name);
-});
+test.serial(
+  'an image is found by id, short id, tag, list digest and manifest digest, always as the same record',
+  async (t) => {
+    const built = buildImage({ layers: [{ a: '1' }], indexed: true });
+    registry.serve('app', 'latest', built);
+    const image = await pull('app');
+    await opened.reopen();
+    const repository = `${registry.host}/app`;
+    const hex = image.id.slice('sha256:'.length);
+    const names = [
+      image.id,
+      hex,
+      hex.slice(0, 12),
+      `sha256:${hex.slice(0, 20)}`,
+      repository,
+      `${repository}:latest`,
+      ...built.manifests.map(({ digest }) => `${repository}@${digest}`),
+      `${repository}:other@${built.top.digest}`,
+    ];
+    for (const name of names) t.deepEqual(opened.images.find(name), image, name);
+    for (const name of [hex.slice(0, 11), `${repository}:other`, 'app', 'Not a reference', ''])
+      t.is(opened.images.find(name), undefined, name);
+  },
+);
 
 test.serial('an image pulled by digest has no tag and exactly that digest, until a tag is pulled too', async (t) => {
   const built = buildImage({ layers: [{ a: '1' }], indexed: true });
   registry.serve('app', 'v1', built);
   const [manifest] = built.manifests;
   const name = `${registry.host}/app@${manifest?.digest}`;
-  t.deepEqual((({ tags, digests }) => ({ tags, digests }))(await pull(`app@${manifest?.digest}`)), { tags: [], digests: [name] });
+  t.deepEqual((({ tags, digests }) => ({ tags, digests }))(await pull(`app@${manifest?.digest}`)), {
+    tags: [],
+    digests: [name],
+  });
   const tagged = await pull('app:v1');
   t.deepEqual(tagged.tags, [`${registry.host}/app:v1`]);
   t.deepEqual(tagged.digests, [name, `${registry.host}/app@${built.top.digest}`].sort());
@@ -103,7 +121,10 @@ test.serial('removing an image by one name removes it with all names, and the la
   await soon(() => opened.kept().length === 0);
   t.deepEqual(opened.kept(), []);
   t.deepEqual([opened.images.usage().usedBytes, opened.images.usage().inodes], [0n, 0n]);
-  t.deepEqual(opened.events.map(({ type }) => type), [...Array(3).fill('image.pulled'), ...Array(2).fill('image.removed')]);
+  t.deepEqual(
+    opened.events.map(({ type }) => type),
+    [...Array(3).fill('image.pulled'), ...Array(2).fill('image.removed')],
+  );
 });
 
 test.serial('an image in use is kept, and who uses it is named', async (t) => {
@@ -138,6 +159,8 @@ test.serial('an image whose layer is gone is dropped at the start, and a pull br
   rmSync(opened.images.layerPaths(image)[0] ?? '', { recursive: true });
   const images = await opened.reopen();
   t.deepEqual(images.list(), []);
+  await soon(() => opened.kept().length === 0);
+  t.deepEqual(opened.kept(), []);
   t.is((await pull('app:v1')).id, image.id);
   t.is((await opened.reopen()).list().length, 1);
 });

@@ -43,7 +43,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
 
   const queue = keyedQueue();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => queue.run('images', work);
-  const dropUnused = (diffIds: readonly string[]): Promise<void> => inTurn(() => discardUnused(diffIds, records, layers));
+  const dropUnused = (diffIds: readonly string[]): Promise<void> =>
+    inTurn(() => discardUnused(diffIds, records, layers));
   const platform = options.platform ?? (await thisMachine());
   const puller = createPuller({ ...options, platform, records, layers, conf, inTurn, dropUnused });
   const leases = createLeases();
@@ -64,7 +65,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
       await dropUnused(gone.layers);
     },
     lease(imageId) {
-      if (records.catalog.byId(imageId) === undefined) throw new RuntimeError('not-found', `image ${imageId} is not here`);
+      if (records.catalog.byId(imageId) === undefined)
+        throw new RuntimeError('not-found', `image ${imageId} is not here`);
       return leases.take(imageId);
     },
     layerPaths: (image) => [...new Set(image.layers.toReversed())].map(layers.pathOf),
@@ -83,6 +85,7 @@ async function dropIncomplete(records: Records, layers: Layers, log: Log): Promi
     if (missing === undefined) continue;
     log.warn('image dropped, a layer of it is missing: pull it again', { image: image.id, layer: missing });
     await records.remove(image.id);
+    await discardUnused(image.layers, records, layers);
   }
 }
 
@@ -114,7 +117,9 @@ function requireUnused(image: Image, reference: string, users: readonly string[]
 
 async function discardUnused(diffIds: readonly string[], records: Records, layers: Layers): Promise<void> {
   const used = new Set(records.catalog.list().flatMap((image) => image.layers));
-  const unused = [...new Set(diffIds)].filter((diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId));
+  const unused = [...new Set(diffIds)].filter(
+    (diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId),
+  );
   await layers.discard(unused);
   await records.forgetLayers(unused);
 }

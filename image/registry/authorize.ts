@@ -35,7 +35,9 @@ const renewEarlierMs = 10_000;
 /** Basic and bearer authentication of registries (distribution spec: token and OAuth2 authentication). */
 export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, credential, host, repository } = options;
-  const key = createHash('sha256').update(JSON.stringify([host, repository, credential])).digest('base64');
+  const key = createHash('sha256')
+    .update(JSON.stringify([host, repository, credential]))
+    .digest('base64');
   const keep = (header: string, lifeMs: number): string => {
     const now = Date.now();
     for (const [other, { untilMs }] of tokens) if (untilMs <= now) tokens.delete(other);
@@ -63,7 +65,12 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
 
 type Token = { token: string; lifeMs: number };
 
-async function fetchToken(options: AuthorizeOptions, from: string, challenge: Challenge, signal: AbortSignal): Promise<Token> {
+async function fetchToken(
+  options: AuthorizeOptions,
+  from: string,
+  challenge: Challenge,
+  signal: AbortSignal,
+): Promise<Token> {
   const { http, credential, host, repository, insecure, caPem } = options;
   const realm = realmOf(challenge, from, options);
   const service = challenge.parameters['service'] ?? '';
@@ -71,10 +78,18 @@ async function fetchToken(options: AuthorizeOptions, from: string, challenge: Ch
   const common = { insecure, caPem, signal, maxBytes: maxTokenBytes };
   if (credential.kind === 'identity') {
     const form = new URLSearchParams({
-      grant_type: 'refresh_token', refresh_token: credential.token, service, scope, client_id: 'berth',
+      grant_type: 'refresh_token',
+      refresh_token: credential.token,
+      service,
+      scope,
+      client_id: 'berth',
     });
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    return readToken(await http.send({ ...common, url: realm.href, method: 'POST', headers, body: `${form}` }), host, repository);
+    return readToken(
+      await http.send({ ...common, url: realm.href, method: 'POST', headers, body: `${form}` }),
+      host,
+      repository,
+    );
   }
   if (service !== '') realm.searchParams.set('service', service);
   realm.searchParams.set('scope', scope);
@@ -91,7 +106,10 @@ function realmOf(challenge: Challenge, from: string, { credential, host, insecur
     throw new RuntimeError('registry-unavailable', `registry ${host} names no usable token server`);
   }
   if (realm.protocol === 'http:' && from.startsWith('https:') && !insecure && credential.kind !== 'anonymous') {
-    throw new RuntimeError('denied', `registry ${host} wants credentials sent to ${realm.origin} without encryption: refused`);
+    throw new RuntimeError(
+      'denied',
+      `registry ${host} wants credentials sent to ${realm.origin} without encryption: refused`,
+    );
   }
   return realm;
 }
@@ -112,6 +130,7 @@ function readToken(answer: HttpAnswer, host: string, repository: string): Token 
   const token = textIn(reply['token'], 'token') || textIn(reply['access_token'], 'access_token');
   if (token === '') throw new RuntimeError('registry-unavailable', `token server ${server} answered without a token`);
   const seconds = reply['expires_in'];
-  const lifeSeconds = typeof seconds === 'number' && seconds > 0 ? Math.max(seconds, defaultLifeSeconds) : defaultLifeSeconds;
+  const lifeSeconds =
+    typeof seconds === 'number' && seconds > 0 ? Math.max(seconds, defaultLifeSeconds) : defaultLifeSeconds;
   return { token, lifeMs: lifeSeconds * 1000 };
 }

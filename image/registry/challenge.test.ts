@@ -6,9 +6,21 @@ const cases: [header: string, challenges: Challenge[]][] = [
   ['Basic realm="x"', [{ scheme: 'basic', parameters: { realm: 'x' } }]],
   [
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"',
-    [{ scheme: 'bearer', parameters: { realm: 'https://auth.docker.io/token', service: 'registry.docker.io', scope: 'repository:a/b:pull,push' } }],
+    [
+      {
+        scheme: 'bearer',
+        parameters: {
+          realm: 'https://auth.docker.io/token',
+          service: 'registry.docker.io',
+          scope: 'repository:a/b:pull,push',
+        },
+      },
+    ],
   ],
-  ['BEARER Realm = "a" , error=invalid_token', [{ scheme: 'bearer', parameters: { realm: 'a', error: 'invalid_token' } }]],
+  [
+    'BEARER Realm = "a" , error=invalid_token',
+    [{ scheme: 'bearer', parameters: { realm: 'a', error: 'invalid_token' } }],
+  ],
   [
     'Negotiate, Basic realm="a, b=\\"c\\"", Bearer realm="d"',
     [

@@ -5,7 +5,7 @@ const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const parameter = new RegExp(`^\\s*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))\\s*(?:,|$)`);
 const scheme = new RegExp(`^[\\s,]*(${token})(?:\\s+|,|$)`);
 
-/** Reads a WWW-Authenticate header, which may hold several challenges (RFC 9110, 11.6.1); stops at what it cannot read. */
+/** Reads a WWW-Authenticate header of one or more challenges (RFC 9110, 11.6.1); stops at what it cannot read. */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: Challenge[] = [];
   let rest = header;

@@ -32,7 +32,13 @@ export type RegistryClient = {
 };
 
 /** Whom to ask, as whom; `caPem` is trusted besides the system's authorities. */
-export type ClientOptions = { http: Http; tokens: TokenCache; credential: Credential; endpoint: Endpoint; caPem: string };
+export type ClientOptions = {
+  http: Http;
+  tokens: TokenCache;
+  credential: Credential;
+  endpoint: Endpoint;
+  caPem: string;
+};
 type Ask = { path: string; headers: Record<string, string>; maxBytes: number; signal: AbortSignal };
 
 /** A client; nothing is asked yet. */
@@ -50,7 +56,10 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     },
     async blob({ digest, sizeBytes }, maxBytes, signal) {
       if (sizeBytes > maxBytes) {
-        throw new RuntimeError('unsupported', `blob ${digest} of ${nameOf(endpoint)} has ${sizeBytes} bytes, at most ${maxBytes} are read`);
+        throw new RuntimeError(
+          'unsupported',
+          `blob ${digest} of ${nameOf(endpoint)} has ${sizeBytes} bytes, at most ${maxBytes} are read`,
+        );
       }
       const answer = await get({ path: `blobs/${digest}`, headers: {}, maxBytes: sizeBytes, signal });
       requireDigest(answer.body, digest, endpoint);
@@ -65,15 +74,28 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
   };
 }
 
-function authorizedGet({ http, tokens, credential, endpoint, caPem }: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
+function authorizedGet({
+  http,
+  tokens,
+  credential,
+  endpoint,
+  caPem,
+}: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
   const { host, repository, insecure } = endpoint;
   const authorizer = createAuthorizer({ http, tokens, credential, host, repository, insecure, caPem });
   let working: string | undefined;
 
   const send = async (baseUrl: string, ask: Ask, authorization: string | undefined): Promise<HttpAnswer> => {
     const headers = authorization === undefined ? ask.headers : { ...ask.headers, authorization };
-    const answer = await http.send({ ...ask, url: `${baseUrl}/v2/${repository}/${ask.path}`, headers, insecure, caPem });
-    if (answer.status !== 400 || !baseUrl.startsWith('http:') || !/HTTPS/.test(answer.body.toString('latin1'))) return answer;
+    const answer = await http.send({
+      ...ask,
+      url: `${baseUrl}/v2/${repository}/${ask.path}`,
+      headers,
+      insecure,
+      caPem,
+    });
+    if (answer.status !== 400 || !baseUrl.startsWith('http:') || !/HTTPS/.test(answer.body.toString('latin1')))
+      return answer;
     throw new RuntimeError('registry-unavailable', `${baseUrl} speaks HTTPS only`);
   };
   /** Plain HTTP and HTTPS are tried in the endpoint's order until one of them answers. */

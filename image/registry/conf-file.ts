@@ -6,7 +6,7 @@ import { emptyConf, mergeConf, parseRegistriesConf, type RegistriesConf } from '
 export type ConfFile = {
   /** What was read last; nothing before the first `refresh`. */
   current(): RegistriesConf;
-  /** Reads again when a file came, went or changed. Throws `invalid` naming the file; then the last good one stays current. */
+  /** Reads again when a file came, went or changed. Throws `invalid` naming the file; the last good ones stay current. */
   refresh(): Promise<RegistriesConf>;
 };
 
@@ -21,7 +21,10 @@ export function openConfFile(path: string): ConfFile {
       const stamps = await Promise.all(files.map(stampOf));
       if (stamps.join('\n') === stamp) return conf;
       const texts = await Promise.all(files.map(readIfThere));
-      conf = texts.reduce((merged, text, i) => mergeConf(merged, parseRegistriesConf(text, files[i] ?? path)), emptyConf);
+      conf = texts.reduce(
+        (merged, text, i) => mergeConf(merged, parseRegistriesConf(text, files[i] ?? path)),
+        emptyConf,
+      );
       stamp = stamps.join('\n');
       return conf;
     },
@@ -30,7 +33,10 @@ export function openConfFile(path: string): ConfFile {
 
 async function dropIns(directory: string): Promise<string[]> {
   const names = await orIfMissing(readdir(directory), []);
-  return names.filter((name) => name.endsWith('.conf')).sort().map((name) => join(directory, name));
+  return names
+    .filter((name) => name.endsWith('.conf'))
+    .sort()
+    .map((name) => join(directory, name));
 }
 
 async function stampOf(file: string): Promise<string> {

@@ -30,7 +30,10 @@ export function parseRegistriesConf(toml: string, path: string): RegistriesConf 
   try {
     const root = parse(toml) as Json;
     if (root['registries'] !== undefined) {
-      throw new RuntimeError('invalid', 'version 1 of the format ([registries.search]) is not supported: use [[registry]]');
+      throw new RuntimeError(
+        'invalid',
+        'version 1 of the format ([registries.search]) is not supported: use [[registry]]',
+      );
     }
     return {
       searchRegistries: textsIn(root['unqualified-search-registries'], 'unqualified-search-registries'),
@@ -62,7 +65,9 @@ function readRule(item: Json): RegistryRule {
     location,
     insecure: flag(item, 'insecure'),
     blocked: flag(item, 'blocked'),
-    mirrors: listIn(item['mirror'], 'mirror').map((entry) => readMirror(objectIn(entry, '[[registry.mirror]]'), digestOnly)),
+    mirrors: listIn(item['mirror'], 'mirror').map((entry) =>
+      readMirror(objectIn(entry, '[[registry.mirror]]'), digestOnly),
+    ),
   };
 }
 
@@ -71,7 +76,10 @@ function readMirror(item: Json, digestOnly: boolean): Mirror {
   if (location === '') throw new RuntimeError('invalid', 'a [[registry.mirror]] has no location');
   const pullFor = textIn(item['pull-from-mirror'], 'pull-from-mirror') || (digestOnly ? 'digest-only' : 'all');
   if (pullFor !== 'all' && pullFor !== 'digest-only' && pullFor !== 'tag-only') {
-    throw new RuntimeError('invalid', `pull-from-mirror of ${location} is ${pullFor}: use all, digest-only or tag-only`);
+    throw new RuntimeError(
+      'invalid',
+      `pull-from-mirror of ${location} is ${pullFor}: use all, digest-only or tag-only`,
+    );
   }
   return { location, insecure: flag(item, 'insecure'), pullFor };
 }

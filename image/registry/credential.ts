@@ -49,6 +49,7 @@ function canonical(host: string): string {
 function decodeAuth(auth: string): Credential {
   const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
   const colon = text.indexOf(':');
-  if (colon === -1) throw new RuntimeError('invalid', 'the field auth of the credentials is no base64 of user:password');
+  if (colon === -1)
+    throw new RuntimeError('invalid', 'the field auth of the credentials is no base64 of user:password');
   return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

@@ -5,7 +5,8 @@ import { emptyConf, mergeConf, parseRegistriesConf } from './conf.ts';
 import { candidates, endpoints } from './endpoint.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
-const conf = parseRegistriesConf(`
+const conf = parseRegistriesConf(
+  `
 unqualified-search-registries = ["quay.io", "docker.io"]
 [aliases]
 "tool" = "ghcr.io/acme/tool"
@@ -30,20 +31,34 @@ insecure = true
 [[registry]]
 prefix = "registry.k8s.io"
 location = "127.0.0.1:5000"
-`, 'registries.conf');
+`,
+  'registries.conf',
+);
 
 const askedAt = (given: string): string[] =>
   endpoints(parseReference(given), conf).map(({ baseUrls, repository }) => `${baseUrls.join(' ')} ${repository}`);
 
 const cases: [given: string, places: string[]][] = [
   ['ghcr.io/a/b', ['https://ghcr.io a/b']],
-  ['busybox', ['https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox', 'https://registry-1.docker.io library/busybox']],
-  [`busybox@${digest}`, [
-    'https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox',
-    'https://digests.local library/busybox',
-    'https://registry-1.docker.io library/busybox',
-  ]],
-  ['docker.io/secrets/app', ['https://mirror.local:5000 http://mirror.local:5000 hub/secrets/app', 'https://registry-1.docker.io secrets/app']],
+  [
+    'busybox',
+    [
+      'https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox',
+      'https://registry-1.docker.io library/busybox',
+    ],
+  ],
+  [
+    `busybox@${digest}`,
+    [
+      'https://mirror.local:5000 http://mirror.local:5000 hub/library/busybox',
+      'https://digests.local library/busybox',
+      'https://registry-1.docker.io library/busybox',
+    ],
+  ],
+  [
+    'docker.io/secrets/app',
+    ['https://mirror.local:5000 http://mirror.local:5000 hub/secrets/app', 'https://registry-1.docker.io secrets/app'],
+  ],
   ['a.corp.example/x', ['https://cache.corp.example all/x']],
   ['a.b.corp.example/x/y', ['https://cache.corp.example all/x/y']],
   ['corp.example/x', ['https://corp.example x']],
@@ -57,7 +72,12 @@ for (const [given, places] of cases) {
 }
 
 test('a blocked repository is denied by the longest prefix', (t) => {
-  t.true(isKind(t.throws(() => askedAt('docker.io/secret/app')), 'denied'));
+  t.true(
+    isKind(
+      t.throws(() => askedAt('docker.io/secret/app')),
+      'denied',
+    ),
+  );
 });
 
 test('a short name follows its alias, else the search registries, else it is on docker.io', (t) => {
@@ -69,7 +89,10 @@ test('a short name follows its alias, else the search registries, else it is on 
 });
 
 test('a drop-in replaces rules of the same prefix and the search list', (t) => {
-  const over = parseRegistriesConf('unqualified-search-registries = ["x.io"]\n[[registry]]\nlocation = "registry.k8s.io"', 'x.conf');
+  const over = parseRegistriesConf(
+    'unqualified-search-registries = ["x.io"]\n[[registry]]\nlocation = "registry.k8s.io"',
+    'x.conf',
+  );
   const merged = mergeConf(conf, over);
   t.deepEqual(merged.searchRegistries, ['x.io']);
   t.is(merged.rules.length, conf.rules.length);
@@ -77,9 +100,14 @@ test('a drop-in replaces rules of the same prefix and the search list', (t) => {
 });
 
 const refused = [
-  'registry = 1', '[[registry]]', '[[registry]]\nlocation = "http://x"', '[registries.search]\nregistries = ["x"]',
-  '[[registry]]\nlocation = "x"\ninsecure = "yes"', '[[registry]]\nlocation = "x"\n[[registry.mirror]]\ninsecure = true',
-  '[[registry]]\nlocation = "x"\n[[registry.mirror]]\nlocation = "y"\npull-from-mirror = "never"', 'a =',
+  'registry = 1',
+  '[[registry]]',
+  '[[registry]]\nlocation = "http://x"',
+  '[registries.search]\nregistries = ["x"]',
+  '[[registry]]\nlocation = "x"\ninsecure = "yes"',
+  '[[registry]]\nlocation = "x"\n[[registry.mirror]]\ninsecure = true',
+  '[[registry]]\nlocation = "x"\n[[registry.mirror]]\nlocation = "y"\npull-from-mirror = "never"',
+  'a =',
 ];
 for (const toml of refused) {
   test(`${JSON.stringify(toml)} is refused with the file named`, (t) => {

@@ -106,9 +106,14 @@ function exchange(ask: HttpAsk, agents: Agents): Promise<HttpAnswer> {
     const options = { method: ask.method ?? 'GET', headers: { 'user-agent': 'berth', ...ask.headers }, agent, signal };
     const request = (secure ? https : http).request(url, options, (response) => {
       readBody(response, ask).then(
-        (body) => resolve({
-          status: response.statusCode ?? 0, headers: response.headers, body, url: ask.url, sent: ask.headers,
-        }),
+        (body) =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body,
+            url: ask.url,
+            sent: ask.headers,
+          }),
         fail,
       );
     });
