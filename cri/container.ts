@@ -6,6 +6,7 @@ import { reopenLog } from '../pod/container/log.ts';
 import { removeContainer } from '../pod/container/remove.ts';
 import { knownContainer, startContainer } from '../pod/container/start.ts';
 import { stopContainer } from '../pod/container/stop.ts';
+import { updateContainer } from '../pod/container/update.ts';
 import type { PodContext } from '../pod/context.ts';
 import { type Container, exitReason } from '../pod/record.ts';
 import { hasId, hasLabels } from './filter.ts';
@@ -38,6 +39,10 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
     },
     ListContainers: async (request) =>
       encodedList([...context.store.containers.all()].filter((one) => matches(one, request.filter)).map(listItem)),
+    UpdateContainerResources: async (request, { signal }) => {
+      await updateContainer(context, request.container_id, request.linux, signal);
+      return {};
+    },
     ReopenContainerLog: async (request) => {
       await reopenLog(context, request.container_id);
       return {};

@@ -7,6 +7,8 @@ import { containerPaths, podPaths } from '../paths.ts';
 import { type Container, exitReason } from '../record.ts';
 import { openStream } from '../shim/client.ts';
 import { packetReader } from '../shim/packets.ts';
+import type { OciSpec } from '../spec/oci.ts';
+import { execProcess } from '../spec/process.ts';
 import { knownContainer } from './start.ts';
 
 /** Most that ExecSync keeps of each stream, in bytes; the rest is read and thrown away (CRI ExecSyncResponse). */
@@ -26,7 +28,7 @@ export async function execSync(
 ): Promise<ExecResult> {
   const container = runningContainer(context, ask.containerId);
   if (ask.command.length === 0) throw new RuntimeError('invalid', `exec in container ${container.id}: no command`);
-  const process = await execProcess(context, container, ask.command);
+  const process = await commandProcess(context, container, { args: ask.command, tty: false });
   const { connection, first } = await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
     container: container.id, exec: randomBytes(6).toString('hex'), process, tty: false, stdin: false, timeoutMs: ask.timeoutMs,
   });
@@ -54,11 +56,15 @@ export function runningContainer(context: PodContext, id: string): Container {
   throw new RuntimeError('not-found', `container ${container.id} is ${ended}: only a running one can execute commands`);
 }
 
-/** The process of an exec: the container's own, with another command. */
-export async function execProcess(context: PodContext, container: Container, command: string[]): Promise<Record<string, unknown>> {
+/** The process of an exec: the container's own, with another command and perhaps a terminal. */
+export async function commandProcess(
+  context: PodContext,
+  container: Container,
+  command: { args: string[]; tty: boolean },
+): Promise<Record<string, unknown>> {
   const { bundle } = containerPaths(context.roots, container.id);
-  const spec = JSON.parse(await readFile(`${bundle}/config.json`, 'utf8')) as { process: Record<string, unknown> };
-  return { ...spec.process, args: command, terminal: false, oomScoreAdj: undefined };
+  const spec = JSON.parse(await readFile(`${bundle}/config.json`, 'utf8')) as OciSpec;
+  return { ...execProcess(spec.process, command) };
 }
 
 type Collected = { stdout: Buffer; stderr: Buffer; status: ExecStatus | null };

@@ -6,6 +6,7 @@ import type { PodContext } from '../context.ts';
 import type { PortMapping } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import type { NamespaceMode, Sandbox } from '../record.ts';
+import { refuseUserNamespace } from '../spec/namespaces.ts';
 
 /** The record of a sandbox that is about to be made. Throws `invalid` for a configuration that cannot be run. */
 export function plannedSandbox(
@@ -25,6 +26,7 @@ export function plannedSandbox(
     throw new RuntimeError('invalid', `sandbox ${metadata.name}: no runtime handler ${request.handler}, there is ${known}`);
   }
   const options = security?.namespace_options;
+  refuseUserNamespace(options ?? null);
   return {
     id,
     state: 'creating',

@@ -45,7 +45,7 @@ export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Pro
   const cgroup = shimCgroup(context, sandbox);
   await finishAll(`release sandbox ${sandbox.id}`, [
     () => Promise.all(context.store.containersOf(sandbox.id).map((container) => releaseContainer(context, container))),
-    async () => void (sandbox = await releaseNetwork(context, sandbox)),
+    () => releaseNetwork(context, sandbox),
     () => endShim(context, sandbox),
     () => context.engine.call('releasePod', {
       shm: paths.shm, netnsPath: paths.netns, cgroup, directory: paths.directory, socket: paths.socket,
