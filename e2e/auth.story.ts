@@ -24,7 +24,7 @@ for (const kind of ['basic', 'bearer'] as const) {
     await t.throwsAsync(pull({ username, password: 'wrong' }));
   });
 
-  test(`a registry with ${kind} authentication serves user name and password, in every form the kubelet sends`, async (t) => {
+  test(`a registry with ${kind} authentication serves a password in every form the kubelet sends`, async (t) => {
     const { host } = registry();
     const encoded = Buffer.from(`${username}:${password}`).toString('base64');
     const refs = [
@@ -48,7 +48,9 @@ test('a registry token is sent as it is', async (t) => {
   const field = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1] ?? '';
   const query = new URLSearchParams({ service: field('service'), scope: 'repository:berth/plain:pull' });
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-  const { token } = await (await fetch(`${field('realm')}?${query}`, { headers: { authorization } })).json() as { token: string };
+  const { token } = (await (await fetch(`${field('realm')}?${query}`, { headers: { authorization } })).json()) as {
+    token: string;
+  };
   const image = { image: `${host}/berth/plain:1` };
   await t.notThrowsAsync(daemon.cri.call('PullImage', { image, auth: { registry_token: token } }));
   await daemon.cri.call('RemoveImage', { image });

@@ -15,16 +15,23 @@ import { tool } from './harness/tools.ts';
 import { imageStore } from './images/store.ts';
 
 type Runtime = 'berth' | 'containerd';
-const processNames: Record<Runtime, string> = { berth: 'berthd,berth-engine,berth-shim', containerd: 'containerd,containerd-shim' };
+const processNames: Record<Runtime, string> = {
+  berth: 'berthd,berth-engine,berth-shim',
+  containerd: 'containerd,containerd-shim',
+};
 const pulled = 'registry.k8s.io/e2e-test-images/busybox:1.29-2,docker.io/berth/bulk:1';
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' }, n: { type: 'string', default: '20' }, pods: { type: 'string', default: '50' },
+    rounds: { type: 'string', default: '3' },
+    n: { type: 'string', default: '20' },
+    pods: { type: 'string', default: '50' },
     only: { type: 'string' },
   },
 });
-const runtimes = (['berth', 'containerd'] as const).filter((name) => options.only === undefined || options.only === name);
+const runtimes = (['berth', 'containerd'] as const).filter(
+  (name) => options.only === undefined || options.only === name,
+);
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'));
 const registry = await startRegistry({ directory, storage: (await imageStore()).storage });
@@ -44,10 +51,26 @@ if (options.only === undefined) writeFileSync(join(repository, 'docs/benchmarks.
 /** One run of cribench against a daemon started for it. */
 async function measure(runtime: Runtime, round: number): Promise<Figures> {
   console.log(`\n--- ${runtime}, round ${round}`);
-  const daemon = await startDaemon({ runtime, registries: [registry.host], args: ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'] });
+  const daemon = await startDaemon({
+    runtime,
+    registries: [registry.host],
+    args: ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'],
+  });
   try {
-    const args = ['-endpoint', daemon.endpoint, '-procs', processNames[runtime], '-pull', pulled, '-logs', daemon.podLogs,
-      '-n', String(options.n), '-pods', String(options.pods)];
+    const args = [
+      '-endpoint',
+      daemon.endpoint,
+      '-procs',
+      processNames[runtime],
+      '-pull',
+      pulled,
+      '-logs',
+      daemon.podLogs,
+      '-n',
+      String(options.n),
+      '-pods',
+      String(options.pods),
+    ];
     const output = execFileSync(tool('cribench'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
     console.log(output);
     return readFigures(output);
@@ -60,17 +83,20 @@ async function end(daemon: Daemon): Promise<void> {
   await daemon.stop();
   for (const { pid } of ownProcesses(daemon)) process.kill(pid, 'SIGKILL');
   discard(daemon);
-  spawnSync('sh', ['-c', 'find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup*/bench*" -exec rmdir {} ";"'], { stdio: 'ignore' });
+  spawnSync('sh', ['-c', 'find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup*/bench*" -exec rmdir {} ";"'], {
+    stdio: 'ignore',
+  });
 }
 
 function page(measured: string): string {
   const version = (path: string) => execFileSync(path, ['--version'], { encoding: 'utf8' }).split('\n')[0] ?? '';
   return `# Benchmarks
 
-What a kubelet waits for, measured through the CRI socket by \`e2e/tools/cribench\`: ${options.n} pods one after the other, then
-${options.pods} side by side. Each pod has one container as the kubelet makes it: limits, the runtime's seccomp profile, no new
-privileges, five mounts, service environment, a CNI network (bridge, host-local, portmap). Medians of ${options.rounds} rounds, the
-runtimes taking turns, each round with a daemon just started. Memory is the proportional set size of daemon, helpers and shims.
+What a kubelet waits for, measured through the CRI socket by \`e2e/tools/cribench\`: ${options.n} pods one after the
+other, then ${options.pods} side by side. Each pod has one container as the kubelet makes it: limits, the runtime's
+seccomp profile, no new privileges, five mounts, service environment, a CNI network (bridge, host-local, portmap).
+Medians of ${options.rounds} rounds, the runtimes taking turns, each round with a daemon just started. Memory is the
+proportional set size of daemon, helpers and shims.
 
 \`npm run bench\` writes this page.
 

@@ -13,7 +13,11 @@ let server: Running;
 
 const startNats = async (): Promise<void> => {
   server = start('nats-server', ['-a', '127.0.0.1', '-p', String(port)], join(directory, 'log'));
-  const answers = () => connect({ servers: `127.0.0.1:${port}`, reconnect: false }).then((nats) => nats.close().then(() => true), () => false);
+  const answers = () =>
+    connect({ servers: `127.0.0.1:${port}`, reconnect: false }).then(
+      (nats) => nats.close().then(() => true),
+      () => false,
+    );
   await ready(server, answers);
 };
 test.before('the NATS server starts', startNats);
@@ -28,7 +32,11 @@ type Told = { subject: string; podId?: string; containerId?: string; exitCode?: 
 async function listen(): Promise<{ told: Told[]; close: () => Promise<void> }> {
   const nats = await connect({ servers: `127.0.0.1:${port}` });
   const told: Told[] = [];
-  nats.subscribe('berth.v1.>', { callback: (_, message) => { told.push({ subject: message.subject, ...message.json<object>() }); } });
+  nats.subscribe('berth.v1.>', {
+    callback: (_, message) => {
+      told.push({ subject: message.subject, ...message.json<object>() });
+    },
+  });
   await nats.flush();
   return { told, close: () => nats.close() };
 }
@@ -42,10 +50,18 @@ test('the life of a pod and its container is told in order', async (t) => {
   await removePod(daemon, pod.id);
   await until(() => told.some((event) => event.subject === 'berth.v1.pod.removed'), 5000, 'the last event');
   await close();
-  t.deepEqual(told.map((event) => event.subject).filter((subject) => !subject.startsWith('berth.v1.image')), [
-    'berth.v1.pod.ready', 'berth.v1.container.created', 'berth.v1.container.started', 'berth.v1.container.exited',
-    'berth.v1.pod.stopped', 'berth.v1.container.removed', 'berth.v1.pod.removed',
-  ]);
+  t.deepEqual(
+    told.map((event) => event.subject).filter((subject) => !subject.startsWith('berth.v1.image')),
+    [
+      'berth.v1.pod.ready',
+      'berth.v1.container.created',
+      'berth.v1.container.started',
+      'berth.v1.container.exited',
+      'berth.v1.pod.stopped',
+      'berth.v1.container.removed',
+      'berth.v1.pod.removed',
+    ],
+  );
   t.true(told.every((event) => event.podId === pod.id && /^\d{19}$/.test(event.atNs ?? '')));
   const exited = told.find((event) => event.subject === 'berth.v1.container.exited');
   t.is(exited?.containerId, container);
@@ -61,10 +77,14 @@ test('nothing waits for a NATS server that is away, and events flow again when i
   t.true(performance.now() - startedMs < 5000);
   await startNats();
   const { told, close } = await listen();
-  await until(async () => {
-    await removePod(daemon, (await runPod(daemon, 'told-again')).id);
-    return told.length > 0;
-  }, 20_000, 'an event after the NATS server came back');
+  await until(
+    async () => {
+      await removePod(daemon, (await runPod(daemon, 'told-again')).id);
+      return told.length > 0;
+    },
+    20_000,
+    'an event after the NATS server came back',
+  );
   await close();
   t.pass();
 });

@@ -12,7 +12,11 @@ test('exec returns standard output, standard error and exit code apart', async (
   const { daemon } = stage();
   const pod = await runPod(daemon, 'split');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
-  t.deepEqual(await exec(daemon, container, 'echo out; echo err >&2; exit 7'), { stdout: 'out\n', stderr: 'err\n', code: 7 });
+  t.deepEqual(await exec(daemon, container, 'echo out; echo err >&2; exit 7'), {
+    stdout: 'out\n',
+    stderr: 'err\n',
+    code: 7,
+  });
   const result = await crictl(daemon, 'exec', '-s', container, 'sh', '-c', 'exit 3');
   t.not(result.code, 0);
   t.regex(result.stderr + result.stdout, /exit(ed)? (with|code|status):? 3/i);
@@ -52,8 +56,13 @@ test('exec ends with its process although a child still holds the output', async
 test('exec runs in the container: its files, user, host name and environment', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'inside');
-  const container = await runScript(daemon, pod, 'c', 'echo made > /tmp/file; sleep 1000', { envs: [{ key: 'COLOUR', value: Buffer.from('blue') }] });
-  t.is((await exec(daemon, container, 'sleep 0.3; cat /tmp/file; hostname; id -u; echo $COLOUR')).stdout, 'made\ninside\n0\nblue\n');
+  const container = await runScript(daemon, pod, 'c', 'echo made > /tmp/file; sleep 1000', {
+    envs: [{ key: 'COLOUR', value: Buffer.from('blue') }],
+  });
+  t.is(
+    (await exec(daemon, container, 'sleep 0.3; cat /tmp/file; hostname; id -u; echo $COLOUR')).stdout,
+    'made\ninside\n0\nblue\n',
+  );
 });
 
 test('exec into a container that does not exist or has exited is refused', async (t) => {
@@ -67,5 +76,7 @@ test('exec into a container that does not exist or has exited is refused', async
 });
 
 function processesWith(argument: string): string[] {
-  return entriesIn('/proc').map(({ name }) => name).filter((pid) => textOf(`/proc/${pid}/cmdline`).split('\0').includes(argument));
+  return entriesIn('/proc')
+    .map(({ name }) => name)
+    .filter((pid) => textOf(`/proc/${pid}/cmdline`).split('\0').includes(argument));
 }

@@ -6,7 +6,11 @@ import { story } from './harness/story.ts';
 
 const stage = story();
 
-for (const [code, reason] of [[0, 'Completed'], [3, 'Error'], [255, 'Error']] as const) {
+for (const [code, reason] of [
+  [0, 'Completed'],
+  [3, 'Error'],
+  [255, 'Error'],
+] as const) {
   test(`a container that exits with ${code} shows that code and the reason ${reason}`, async (t) => {
     const { daemon } = stage();
     const pod = await runPod(daemon, `exit-${code}`);
@@ -55,5 +59,7 @@ test('a removed container is gone at once, also when it was running', async (t) 
 });
 
 function sleeping(seconds: string): number[] {
-  return entriesIn('/proc').map(({ name }) => Number(name)).filter((pid) => textOf(`/proc/${pid}/cmdline`) === `sleep\0${seconds}\0`);
+  return entriesIn('/proc')
+    .map(({ name }) => Number(name))
+    .filter((pid) => textOf(`/proc/${pid}/cmdline`) === `sleep\0${seconds}\0`);
 }

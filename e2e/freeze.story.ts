@@ -6,7 +6,8 @@ import { runPod, runScript } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
 
-const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 const frozenMs = 2000;
 const limitMs = 5;
 
@@ -33,34 +34,42 @@ async function whileFrozen(path: string, work: () => Promise<void>): Promise<voi
   }
 }
 
+/** Each call again and again for `durationMs`; the 99th percentiles of how long they took, ms. */
+async function percentiles(calls: readonly [keyof Replies, object][], durationMs: number): Promise<number[]> {
+  const { cri } = stage().daemon;
+  const took = calls.map((): number[] => []);
+  for (const endMs = performance.now() + durationMs; performance.now() < endMs; await sleep(2)) {
+    for (const [i, [method, request]] of calls.entries()) {
+      const startedMs = performance.now();
+      await cri.call(method, request, 10_000);
+      took[i]?.push(performance.now() - startedMs);
+    }
+  }
+  return took.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length * 0.99)] ?? Number.POSITIVE_INFINITY);
+}
+
 test(`with the root's file system frozen, lists and status answer within ${limitMs} ms`, async (t) => {
   const { daemon } = stage();
   const pods = await Promise.all([0, 1, 2, 3, 4].map((i) => runPod(daemon, `cold-${i}`)));
-  const containers = await Promise.all(pods.map((pod) => runScript(daemon, pod, 'c', 'while true; do echo line; sleep 0.1; done')));
+  const script = 'while true; do echo line; sleep 0.1; done';
+  const containers = await Promise.all(pods.map((pod) => runScript(daemon, pod, 'c', script)));
   const calls: [keyof Replies, object][] = [
-    ['ListPodSandbox', {}], ['ListContainers', {}],
-    ['ContainerStatus', { container_id: containers[0] }], ['PodSandboxStatus', { pod_sandbox_id: pods[0]?.id }],
+    ['ListPodSandbox', {}],
+    ['ListContainers', {}],
+    ['ContainerStatus', { container_id: containers[0] }],
+    ['PodSandboxStatus', { pod_sandbox_id: pods[0]?.id }],
   ];
-  const took = new Map<string, number[]>(calls.map(([method]) => [method, []]));
-  for (const [method, request] of calls) for (let i = 0; i < 50; i += 1) await daemon.cri.call(method, request);
+  const before = await percentiles(calls, frozenMs / 2);
   let pull: Promise<unknown> = Promise.resolve();
+  let frozen: number[] = [];
   await whileFrozen(daemon.root, async () => {
     pull = daemon.cri.call('PullImage', { image: { image: 'docker.io/berth/bulk:1' } });
     pull.catch(() => undefined);
-    const endMs = performance.now() + frozenMs;
-    while (performance.now() < endMs) {
-      for (const [method, request] of calls) {
-        const startedMs = performance.now();
-        await daemon.cri.call(method, request, 10_000);
-        took.get(method)?.push(performance.now() - startedMs);
-      }
-      await sleep(2);
-    }
+    frozen = await percentiles(calls, frozenMs);
   });
   await t.notThrowsAsync(pull, 'a pull that met the frozen disk goes on when it thaws');
-  for (const [method, samples] of took) {
-    const p99 = samples.sort((a, b) => a - b)[Math.floor(samples.length * 0.99)] ?? Number.POSITIVE_INFINITY;
-    t.log(`${method}: ${samples.length} calls, 99th percentile ${p99.toFixed(2)} ms`);
-    t.true(p99 <= limitMs, `${method} took ${p99.toFixed(2)} ms`);
+  for (const [i, [method]] of calls.entries()) {
+    t.log(`${method}: 99th percentile ${frozen[i]?.toFixed(2)} ms frozen, ${before[i]?.toFixed(2)} ms before`);
   }
+  t.true(Math.max(...frozen) <= limitMs);
 });

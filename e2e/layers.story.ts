@@ -8,7 +8,11 @@ const stage = story({ images });
 async function shellIn(t: ExecutionContext, image: string): Promise<(script: string) => Promise<string>> {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'tree');
-  const container_id = await createContainer(daemon, pod, containerConfig('c', ['sleep', '1000'], { image: { image } }));
+  const container_id = await createContainer(
+    daemon,
+    pod,
+    containerConfig('c', ['sleep', '1000'], { image: { image } }),
+  );
   await daemon.cri.call('StartContainer', { container_id });
   return async (script) => {
     const reply = await exec(daemon, container_id, script);

@@ -9,10 +9,15 @@ const stage = story();
 test('output is kept by stream, one record per line', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'streams');
-  await exitOf(daemon, await runScript(daemon, pod, 'c', 'echo one; sleep 0.2; echo two >&2; sleep 0.2; echo; echo three'));
+  await exitOf(
+    daemon,
+    await runScript(daemon, pod, 'c', 'echo one; sleep 0.2; echo two >&2; sleep 0.2; echo; echo three'),
+  );
   t.deepEqual(logOf(pod, 'c'), [
-    { stream: 'stdout', tag: 'F', text: 'one' }, { stream: 'stderr', tag: 'F', text: 'two' },
-    { stream: 'stdout', tag: 'F', text: '' }, { stream: 'stdout', tag: 'F', text: 'three' },
+    { stream: 'stdout', tag: 'F', text: 'one' },
+    { stream: 'stderr', tag: 'F', text: 'two' },
+    { stream: 'stdout', tag: 'F', text: '' },
+    { stream: 'stdout', tag: 'F', text: 'three' },
   ]);
 });
 
@@ -23,15 +28,29 @@ test('a long line is kept as partial records that join to the line, and no recor
   const records = logOf(pod, 'c');
   const last = records.findIndex((record) => record.tag === 'F');
   t.true(last > 0 && records.slice(0, last).every((record) => record.tag === 'P'));
-  t.is(records.slice(0, last + 1).map((record) => record.text).join(''), 'x'.repeat(50_000));
-  t.deepEqual(records.slice(last + 1).map((record) => record.text), ['short']);
+  t.is(
+    records
+      .slice(0, last + 1)
+      .map((record) => record.text)
+      .join(''),
+    'x'.repeat(50_000),
+  );
+  t.deepEqual(
+    records.slice(last + 1).map((record) => record.text),
+    ['short'],
+  );
 });
 
 test('a last line without line feed is kept', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'tail');
   await exitOf(daemon, await runScript(daemon, pod, 'c', 'printf no-newline'));
-  t.is(logOf(pod, 'c').map((record) => record.text).join(''), 'no-newline');
+  t.is(
+    logOf(pod, 'c')
+      .map((record) => record.text)
+      .join(''),
+    'no-newline',
+  );
 });
 
 test('after a rotation the new file exists at once, the old one is finished and no line is lost', async (t) => {
@@ -47,8 +66,14 @@ test('after a rotation the new file exists at once, the old one is finished and 
   await logLines(pod, 'c', 20);
   await daemon.cri.call('StopContainer', { container_id, timeout: 0 });
   t.is(readFileSync(`${path}.1`, 'utf8'), finished);
-  const numbers = (finished + readFileSync(path, 'utf8')).trimEnd().split('\n').map((line) => Number(line.split(' ')[3]));
-  t.deepEqual(numbers, numbers.map((_, i) => i + 1));
+  const numbers = (finished + readFileSync(path, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => Number(line.split(' ')[3]));
+  t.deepEqual(
+    numbers,
+    numbers.map((_, i) => i + 1),
+  );
 });
 
 test('reopening the log of an exited container either makes the file or fails without making it', async (t) => {
@@ -58,6 +83,9 @@ test('reopening the log of an exited container either makes the file or fails wi
   await exitOf(daemon, container_id);
   const path = join(pod.config.log_directory, 'c.log');
   renameSync(path, `${path}.1`);
-  const reopened = await daemon.cri.call('ReopenContainerLog', { container_id }).then(() => true, () => false);
+  const reopened = await daemon.cri.call('ReopenContainerLog', { container_id }).then(
+    () => true,
+    () => false,
+  );
   t.is(existsSync(path), reopened);
 });

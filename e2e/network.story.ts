@@ -14,7 +14,10 @@ async function addressOf(daemon: Daemon, pod: Pod): Promise<string> {
 }
 
 const textAt = async (url: string): Promise<string> =>
-  await fetch(url, { signal: AbortSignal.timeout(1000) }).then((reply) => reply.text(), () => '');
+  await fetch(url, { signal: AbortSignal.timeout(1000) }).then(
+    (reply) => reply.text(),
+    () => '',
+  );
 
 test('two pods reach each other, and the host reaches them, by address', async (t) => {
   const { daemon } = stage();
@@ -23,7 +26,7 @@ test('two pods reach each other, and the host reaches them, by address', async (
   const container = await runScript(daemon, client, 'c', 'sleep 1000');
   const address = await addressOf(daemon, server);
   t.not(address, await addressOf(daemon, client));
-  await until(async () => await textAt(`http://${address}/`) === 'server\n', 5000, 'the host to reach the pod');
+  await until(async () => (await textAt(`http://${address}/`)) === 'server\n', 5000, 'the host to reach the pod');
   t.is((await exec(daemon, container, `wget -q -O - http://${address}/`)).stdout, 'server\n');
 });
 
@@ -31,10 +34,17 @@ test('a pod reaches the host by its address on the bridge', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'outward');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
-  const server = createServer((_, response) => { response.end('host\n'); });
+  const server = createServer((_, response) => {
+    response.end('host\n');
+  });
   const port = await freePort();
-  await new Promise<void>((resolve) => { server.listen(port, daemon.network.gateway, resolve); });
-  t.teardown(() => { server.close(); server.closeAllConnections(); });
+  await new Promise<void>((resolve) => {
+    server.listen(port, daemon.network.gateway, resolve);
+  });
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   t.is((await exec(daemon, container, `wget -q -O - http://${daemon.network.gateway}:${port}/`)).stdout, 'host\n');
 });
 
@@ -53,7 +63,7 @@ test('a host port leads to the pod until the pod is stopped', async (t) => {
   const pod = await runPod(daemon, 'port', { port_mappings: [{ protocol: 0, container_port: 80, host_port }] });
   await runScript(daemon, pod, 'c', serve);
   const url = `http://${daemon.network.gateway}:${host_port}/`;
-  await until(async () => await textAt(url) === 'port\n', 5000, 'the host port to answer');
+  await until(async () => (await textAt(url)) === 'port\n', 5000, 'the host port to answer');
   t.is(await textAt(`http://127.0.0.1:${host_port}/`), 'port\n');
   await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
   t.is(await textAt(url), '');
@@ -63,13 +73,19 @@ test('host name, name servers and sysctls are as the pod asks', async (t) => {
   const { daemon } = stage();
   const wish = podConfig(daemon, 'asks');
   const pod = await runPod(daemon, 'asks', {
-    hostname: 'asked-for', dns_config: { servers: ['10.96.0.10'], searches: ['svc.cluster.local'], options: ['ndots:5'] },
+    hostname: 'asked-for',
+    dns_config: { servers: ['10.96.0.10'], searches: ['svc.cluster.local'], options: ['ndots:5'] },
     linux: { ...Object(wish['linux']), sysctls: { 'net.ipv4.ip_unprivileged_port_start': '77' } },
   });
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
-  const { stdout } = await exec(daemon, container, 'hostname; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cat /etc/resolv.conf');
+  const { stdout } = await exec(
+    daemon,
+    container,
+    'hostname; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cat /etc/resolv.conf',
+  );
   t.regex(stdout, /^asked-for\n77\n/);
-  for (const line of ['nameserver 10.96.0.10', 'search svc.cluster.local', 'options ndots:5']) t.true(stdout.includes(`${line}\n`));
+  for (const line of ['nameserver 10.96.0.10', 'search svc.cluster.local', 'options ndots:5'])
+    t.true(stdout.includes(`${line}\n`));
 });
 
 test("a pod on the host's network sees the host's interfaces and has no address of its own", async (t) => {
@@ -77,7 +93,9 @@ test("a pod on the host's network sees the host's interfaces and has no address 
   const namespace_options = { pid: 1, network: 2 };
   const linux = { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options } };
   const pod = await runPod(daemon, 'host', { linux, hostname: '' });
-  const container = await runScript(daemon, pod, 'c', 'sleep 1000', { linux: { security_context: { namespace_options } } });
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000', {
+    linux: { security_context: { namespace_options } },
+  });
   t.true((await exec(daemon, container, 'ls /sys/class/net')).stdout.split('\n').includes(daemon.network.bridge));
   t.is(await addressOf(daemon, pod), '');
 });

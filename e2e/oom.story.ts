@@ -5,7 +5,9 @@ import { story } from './harness/story.ts';
 
 const stage = story();
 const limitBytes = 48 << 20;
-const limited = { linux: { resources: { memory_limit_in_bytes: limitBytes, cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512 } } };
+const limited = {
+  linux: { resources: { memory_limit_in_bytes: limitBytes, cpu_period: 100_000, cpu_quota: 50_000, cpu_shares: 512 } },
+};
 
 test('a container that needs more than its memory limit exits with 137 and the reason OOMKilled', async (t) => {
   const { daemon } = stage();
@@ -19,8 +21,15 @@ test('limits stand in the cgroup of the container, below the cgroup parent of th
   const { daemon } = stage();
   const pod = await runPod(daemon, 'limits');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000', limited);
-  const files = ['memory.limit_in_bytes', 'memory.max'].flatMap((name) => globSync(`/sys/fs/cgroup/**/${container}*/**/${name}`));
-  const named = [...files, ...['memory.limit_in_bytes', 'memory.max'].flatMap((name) => globSync(`/sys/fs/cgroup/**/crio-${container}*/${name}`))];
+  const files = ['memory.limit_in_bytes', 'memory.max'].flatMap((name) =>
+    globSync(`/sys/fs/cgroup/**/${container}*/**/${name}`),
+  );
+  const named = [
+    ...files,
+    ...['memory.limit_in_bytes', 'memory.max'].flatMap((name) =>
+      globSync(`/sys/fs/cgroup/**/crio-${container}*/${name}`),
+    ),
+  ];
   t.true(named.length > 0, 'no memory cgroup carries the name of the container');
   t.true(named.every((path) => path.includes(daemon.cgroupParent)));
   t.true(named.some((path) => Number(readFileSync(path, 'utf8')) === limitBytes));
@@ -29,7 +38,13 @@ test('limits stand in the cgroup of the container, below the cgroup parent of th
 test('stats tell the memory and CPU of a running container', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'stats');
-  const container_id = await runScript(daemon, pod, 'c', 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 1000', limited);
+  const container_id = await runScript(
+    daemon,
+    pod,
+    'c',
+    'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 1000',
+    limited,
+  );
   await exec(daemon, container_id, 'sleep 1');
   const { stats } = await daemon.cri.call('ContainerStats', { container_id });
   t.true(BigInt(stats.memory?.working_set_bytes?.value ?? 0) > 0n);

@@ -14,7 +14,11 @@ test('crictl pulls an image, runs a pod from it, shows its log, executes in it a
   const config = podConfig(daemon, 'first');
   const podFile = configFile(daemon, 'pod', config);
   const pod = await mustCrictl(daemon, 'runp', podFile);
-  const containerFile = configFile(daemon, 'container', containerConfig('hello', ['sh', '-c', 'echo hello; echo oops >&2; sleep 1000']));
+  const containerFile = configFile(
+    daemon,
+    'container',
+    containerConfig('hello', ['sh', '-c', 'echo hello; echo oops >&2; sleep 1000']),
+  );
   const container = await mustCrictl(daemon, 'create', pod, containerFile, podFile);
   t.regex(await mustCrictl(daemon, 'ps', '-a'), /Created +hello/);
   await mustCrictl(daemon, 'start', container);

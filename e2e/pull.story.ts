@@ -9,8 +9,10 @@ const tagged = `${repository}:1.29-2`;
 
 const imageOf = async (image: string): Promise<Image | null> =>
   (await stage().daemon.cri.call('ImageStatus', { image: { image } })).image;
-const pull = async (image: string): Promise<string> => (await stage().daemon.cri.call('PullImage', { image: { image } })).image_ref;
-const remove = async (image: string): Promise<object> => await stage().daemon.cri.call('RemoveImage', { image: { image } });
+const pull = async (image: string): Promise<string> =>
+  (await stage().daemon.cri.call('PullImage', { image: { image } })).image_ref;
+const remove = async (image: string): Promise<object> =>
+  await stage().daemon.cri.call('RemoveImage', { image: { image } });
 
 test('an image pulled by tag is found by tag, by id and by digest, always as the same record', async (t) => {
   const digest = stage().digests['e2e-test-images/busybox:1.29-2']?.top;
@@ -20,7 +22,8 @@ test('an image pulled by tag is found by tag, by id and by digest, always as the
   t.deepEqual(image?.repo_tags, [tagged]);
   t.deepEqual(image?.repo_digests, [`${repository}@${digest}`]);
   t.true(BigInt(image?.size ?? 0) > 1_000_000n);
-  for (const name of [ref, `${repository}@${digest}`, ref.replace('sha256:', '')]) t.deepEqual(await imageOf(name), image);
+  for (const name of [ref, `${repository}@${digest}`, ref.replace('sha256:', '')])
+    t.deepEqual(await imageOf(name), image);
   t.is(await pull(tagged), ref);
   await remove(tagged);
   t.is(await imageOf(tagged), null);
@@ -44,7 +47,10 @@ test('three tags of one image are one image, and removing one tag removes it', a
   const refs = await Promise.all(names.map(pull));
   t.is(new Set(refs).size, 1);
   const { images } = await stage().daemon.cri.call('ListImages', {});
-  t.deepEqual(images.map((image) => image.repo_tags.toSorted()), [names]);
+  t.deepEqual(
+    images.map((image) => image.repo_tags.toSorted()),
+    [names],
+  );
   await remove(names[1] ?? '');
   t.deepEqual((await stage().daemon.cri.call('ListImages', {})).images, []);
   await remove(names[1] ?? '');

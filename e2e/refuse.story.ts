@@ -15,7 +15,9 @@ const stage = story({ images: [], storage: tamper });
 function tamper(storage: string, directory: string): string {
   const copy = join(directory, 'storage');
   execFileSync('cp', ['-al', storage, copy]);
-  rewrite(copy, digests[corrupt]?.blobs.at(-1) ?? '', (bytes) => Buffer.from(bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte))));
+  rewrite(copy, digests[corrupt]?.blobs.at(-1) ?? '', (bytes) =>
+    Buffer.from(bytes.map((byte, i) => (i === 40 ? byte ^ 1 : byte))),
+  );
   return copy;
 }
 
@@ -29,7 +31,9 @@ function rewrite(storage: string, digest: string, change: (bytes: Buffer) => Buf
 
 /** Everything below the root that is not the database. */
 function kept(root: string): string[] {
-  return below(root).filter(({ path, isDirectory }) => !isDirectory && !/\.(db|lock|log)(-wal|-shm|-journal)?$/.test(path)).map(({ path }) => path);
+  return below(root)
+    .filter(({ path, isDirectory }) => !isDirectory && !/\.(db|lock|log)(-wal|-shm|-journal)?$/.test(path))
+    .map(({ path }) => path);
 }
 
 for (const [image, why, message] of [
@@ -44,7 +48,12 @@ for (const [image, why, message] of [
     await t.throwsAsync(daemon.cri.call('PullImage', { image: { image: `docker.io/${image}` } }), { message });
     t.is((await daemon.cri.call('ImageStatus', { image: { image: `docker.io/${image}` } })).image, null);
     t.deepEqual((await daemon.cri.call('ListImages', {})).images, []);
-    t.deepEqual(kept(daemon.root).filter((path) => !before.includes(path)).slice(0, 10), []);
+    t.deepEqual(
+      kept(daemon.root)
+        .filter((path) => !before.includes(path))
+        .slice(0, 10),
+      [],
+    );
   });
 }
 
@@ -60,7 +69,12 @@ test('a layer that ends too early is refused and nothing of it is kept, and a la
     return bytes.subarray(0, bytes.length / 2);
   });
   await t.throwsAsync(daemon.cri.call('PullImage', { image }));
-  t.deepEqual(kept(daemon.root).filter((path) => !before.includes(path)).slice(0, 10), []);
+  t.deepEqual(
+    kept(daemon.root)
+      .filter((path) => !before.includes(path))
+      .slice(0, 10),
+    [],
+  );
   rewrite(storage, layer, () => whole);
   await daemon.cri.call('PullImage', { image });
   t.not((await daemon.cri.call('ImageStatus', { image })).image, null);

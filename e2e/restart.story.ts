@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { killEngine } from './harness/daemon.ts';
+import { killEngine } from './harness/engine.ts';
 import { exec, exitOf, logOf, podConfig, runPod, runScript, statusOf } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
 const stage = story();
 
-test('containers outlive a killed daemon, their logs go on, and exits in between are known with their codes', async (t) => {
+test('containers outlive a killed daemon, their logs go on, and exits in between are known with code', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'survivor');
   const chatty = await runScript(daemon, pod, 'chatty', 'while true; do echo line; sleep 0.1; done');
@@ -25,7 +25,10 @@ test('containers outlive a killed daemon, their logs go on, and exits in between
   t.deepEqual(await statusOf(daemon, chatty), before);
   const ended = await exitOf(daemon, brief, 2000);
   t.is(ended.exit_code, 7);
-  t.true(BigInt(ended.finished_at) > killedNs && BigInt(ended.finished_at) < restartedNs, 'the exit carries the wrong time');
+  t.true(
+    BigInt(ended.finished_at) > killedNs && BigInt(ended.finished_at) < restartedNs,
+    'the exit carries the wrong time',
+  );
   t.is((await exec(daemon, chatty, 'echo still here')).stdout, 'still here\n');
   await daemon.cri.call('StopContainer', { container_id: chatty, timeout: 0 });
   t.is((await statusOf(daemon, chatty)).exit_code, 137);
@@ -42,7 +45,9 @@ test('a daemon stopped in order leaves its pods running as well', async (t) => {
 
 test('a pod stopped after a restart gives everything back', async (t) => {
   const { daemon } = stage();
-  const pod = await runPod(daemon, 'late-stop', { port_mappings: [{ protocol: 0, container_port: 80, host_port: 28_080 }] });
+  const pod = await runPod(daemon, 'late-stop', {
+    port_mappings: [{ protocol: 0, container_port: 80, host_port: 28_080 }],
+  });
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   await daemon.kill();
   await daemon.start();
@@ -73,7 +78,11 @@ test('a pod whose start was cut off by the death of the daemon starts on the ret
     const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config });
     const { items } = await daemon.cri.call('ListPodSandbox', {});
     const same = items.filter((item) => item.metadata.uid === config.metadata.uid);
-    t.deepEqual(same.map((item) => item.id), [pod_sandbox_id], `cut off after ${delayMs} ms`);
+    t.deepEqual(
+      same.map((item) => item.id),
+      [pod_sandbox_id],
+      `cut off after ${delayMs} ms`,
+    );
     await daemon.cri.call('RemovePodSandbox', { pod_sandbox_id });
   }
 });

@@ -9,7 +9,10 @@ test('the same RunPodSandbox again returns the same pod, after the first and bes
   const config = podConfig(daemon, 'again');
   const replies = await Promise.all([1, 2, 3].map(() => daemon.cri.call('RunPodSandbox', { config })));
   const [first = ''] = replies.map((reply) => reply.pod_sandbox_id);
-  t.deepEqual(replies.map((reply) => reply.pod_sandbox_id), [first, first, first]);
+  t.deepEqual(
+    replies.map((reply) => reply.pod_sandbox_id),
+    [first, first, first],
+  );
   t.is((await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id, first);
   t.is((await daemon.cri.call('ListPodSandbox', {})).items.length, 1);
 });
@@ -19,7 +22,10 @@ test('a RunPodSandbox given up by its caller is finished for the retry', async (
   const config = podConfig(daemon, 'impatient');
   await t.throwsAsync(daemon.cri.call('RunPodSandbox', { config }, 10));
   const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config });
-  t.deepEqual((await daemon.cri.call('ListPodSandbox', {})).items.map((item) => item.id), [pod_sandbox_id]);
+  t.deepEqual(
+    (await daemon.cri.call('ListPodSandbox', {})).items.map((item) => item.id),
+    [pod_sandbox_id],
+  );
 });
 
 test('the same CreateContainer again returns the same container, after the first and beside it', async (t) => {
@@ -35,7 +41,9 @@ test('another attempt, another uid and a removed name each make a new pod', asyn
   const { daemon } = stage();
   const config = podConfig(daemon, 'other');
   const first = (await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id;
-  const second = (await daemon.cri.call('RunPodSandbox', { config: { ...config, metadata: { ...config.metadata, attempt: 1 } } })).pod_sandbox_id;
+  const second = (
+    await daemon.cri.call('RunPodSandbox', { config: { ...config, metadata: { ...config.metadata, attempt: 1 } } })
+  ).pod_sandbox_id;
   const third = await runPod(daemon, 'other');
   await removePod(daemon, first);
   const again = (await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id;
@@ -45,7 +53,9 @@ test('another attempt, another uid and a removed name each make a new pod', asyn
 test('a create that failed leaves its name free', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'failed');
-  await t.throwsAsync(createContainer(daemon, pod, containerConfig('c', ['true'], { image: { image: 'docker.io/berth/absent:1' } })));
+  await t.throwsAsync(
+    createContainer(daemon, pod, containerConfig('c', ['true'], { image: { image: 'docker.io/berth/absent:1' } })),
+  );
   t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
   await createContainer(daemon, pod, containerConfig('c', ['true'], { image: { image: busybox } }));
   t.is((await daemon.cri.call('ListContainers', {})).containers.length, 1);

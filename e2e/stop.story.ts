@@ -14,9 +14,14 @@ const elapsedMs = async (work: Promise<unknown>): Promise<number> => {
 test('a container that handles SIGTERM ends with its own exit code before the grace is over', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'graceful');
-  const container_id = await runScript(daemon, pod, 'c', 'trap "exit 5" TERM; echo ready; while true; do sleep 0.1; done');
+  const container_id = await runScript(
+    daemon,
+    pod,
+    'c',
+    'trap "exit 5" TERM; echo ready; while true; do sleep 0.1; done',
+  );
   await logLines(pod, 'c', 1);
-  t.true(await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 20 })) < 5000);
+  t.true((await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 20 }))) < 5000);
   t.is((await statusOf(daemon, container_id)).exit_code, 5);
 });
 
@@ -38,9 +43,11 @@ test('a second stop with a shorter grace shortens the first', async (t) => {
   const container_id = await runScript(daemon, pod, 'c', 'trap "" TERM; echo ready; while true; do sleep 0.1; done');
   await logLines(pod, 'c', 1);
   const first = elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 60 }));
-  await new Promise((resolve) => { setTimeout(resolve, 300); });
-  t.true(await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 0 })) < 3000);
-  t.true(await first < 5000);
+  await new Promise((resolve) => {
+    setTimeout(resolve, 300);
+  });
+  t.true((await elapsedMs(daemon.cri.call('StopContainer', { container_id, timeout: 0 }))) < 3000);
+  t.true((await first) < 5000);
 });
 
 test('a stop whose caller went away is carried out', async (t) => {
@@ -57,7 +64,9 @@ test("the image's stop signal is the one that is sent", async (t) => {
   const pod = await runPod(daemon, 'signal');
   const container_id = await createContainer(daemon, pod, { ...containerConfig('c', []), image: { image: nginx } });
   await daemon.cri.call('StartContainer', { container_id });
-  await new Promise((resolve) => { setTimeout(resolve, 500); });
+  await new Promise((resolve) => {
+    setTimeout(resolve, 500);
+  });
   await daemon.cri.call('StopContainer', { container_id, timeout: 10 });
   t.is((await statusOf(daemon, container_id)).exit_code, 0);
 });

@@ -4,7 +4,7 @@ import { loadSync, type MethodDefinition, type ServiceDefinition } from '@grpc/p
 import type { Replies } from './replies.ts';
 import { repository } from './paths.ts';
 
-/** A raw CRI client: requests are plain objects in the words of `api/runtime.proto`, 64-bit integers decimal strings. */
+/** A raw CRI client: requests are plain objects as `api/runtime.proto` says, 64-bit integers decimal strings. */
 export type Cri = {
   /** One unary call; rejects with grpc-js's ServiceError, whose `code` is the gRPC status. */
   readonly call: <M extends keyof Replies>(method: M, request: object, deadlineMs?: number) => Promise<Replies[M]>;
@@ -14,7 +14,13 @@ export type Cri = {
 };
 
 const loaded = loadSync(join(repository, 'api/runtime.proto'), {
-  keepCase: true, longs: String, enums: String, defaults: true, arrays: true, objects: true, oneofs: true,
+  keepCase: true,
+  longs: String,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  objects: true,
+  oneofs: true,
 });
 const services = [loaded['runtime.v1.RuntimeService'], loaded['runtime.v1.ImageService']] as ServiceDefinition[];
 const maxMessageBytes = 64 << 20;
@@ -22,7 +28,9 @@ const maxMessageBytes = 64 << 20;
 /** A client for the runtime at a unix socket; connects when first used and again after a restart. */
 export function connectCri(socket: string): Cri {
   const client = new Client(`unix://${socket}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': maxMessageBytes, 'grpc.initial_reconnect_backoff_ms': 50, 'grpc.max_reconnect_backoff_ms': 100,
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.initial_reconnect_backoff_ms': 50,
+    'grpc.max_reconnect_backoff_ms': 100,
     'grpc.default_authority': 'localhost',
   });
   const ids = new Set<string>();
@@ -31,7 +39,13 @@ export function connectCri(socket: string): Cri {
     for (const id of [reply['pod_sandbox_id'], reply['container_id']]) if (typeof id === 'string') ids.add(id);
     return reply as Replies[typeof method];
   };
-  return { call, ids, close: () => { client.close(); } };
+  return {
+    call,
+    ids,
+    close: () => {
+      client.close();
+    },
+  };
 }
 
 function methodNamed(name: string): MethodDefinition<object, object> {
@@ -40,8 +54,12 @@ function methodNamed(name: string): MethodDefinition<object, object> {
   return found;
 }
 
-function unary(client: Client, method: MethodDefinition<object, object>, request: object, deadlineMs: number):
-Promise<Record<string, unknown>> {
+function unary(
+  client: Client,
+  method: MethodDefinition<object, object>,
+  request: object,
+  deadlineMs: number,
+): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const options = { deadline: Date.now() + deadlineMs };
     const done = (error: ServiceError | null, reply?: object) => {

@@ -35,9 +35,15 @@ function run(command: string, args: readonly string[]): Promise<Result> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
     child.once('error', reject);
-    child.once('close', (code) => { resolve({ stdout, stderr, code }); });
+    child.once('close', (code) => {
+      resolve({ stdout, stderr, code });
+    });
   });
 }

@@ -7,7 +7,7 @@ import { connectCri, type Cri } from './cri.ts';
 import { textOf } from './files.ts';
 import { makeNetwork, removeNetwork, type Network } from './network.ts';
 import { repository } from './paths.ts';
-import { ready, start, until, type Running } from './process.ts';
+import { ready, start, type Running } from './process.ts';
 import { registriesConf } from './registry.ts';
 
 /** What a runtime under test gets, all below one temporary directory. */
@@ -54,14 +54,24 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   for (const path of [paths.root, paths.state, podLogs]) mkdirSync(path);
   options.prepare?.(paths);
   const socket = join(paths.state, 'berth.sock');
-  const parts: DaemonParts = { ...paths, socket, network: makeNetwork(directory), registries: options.registries ?? [] };
+  const parts: DaemonParts = {
+    ...paths,
+    socket,
+    network: makeNetwork(directory),
+    registries: options.registries ?? [],
+  };
   const runtime = options.runtime ?? process.env['BERTH_E2E_PEER'] ?? 'berth';
   const launched = runtime === 'containerd' ? containerd(parts) : berthd(parts, options.args ?? []);
   const logPath = join(directory, 'daemon.log');
   const cri = connectCri(socket);
   let running: Running | undefined;
   const daemon: Daemon = {
-    ...parts, endpoint: `unix://${socket}`, podLogs, cgroupParent: `/${basename(directory)}`, logPath, cri,
+    ...parts,
+    endpoint: `unix://${socket}`,
+    podLogs,
+    cgroupParent: `/${basename(directory)}`,
+    logPath,
+    cri,
     pid: () => running?.pid ?? -1,
     isRunning: () => running !== undefined && running.ended() === undefined,
     start: async () => {
@@ -78,11 +88,27 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   return daemon;
 }
 
-function berthd(parts: DaemonParts, more: readonly string[]): { command: string; args: string[]; env: Record<string, string> } {
+function berthd(
+  parts: DaemonParts,
+  more: readonly string[],
+): { command: string; args: string[]; env: Record<string, string> } {
   const registries = join(parts.directory, 'registries.conf');
   writeFileSync(registries, registriesConf(parts.registries));
-  const args = ['--root', parts.root, '--state', parts.state, '--listen', parts.socket, '--cni-config-dir', parts.network.configDirectory,
-    '--registries-conf', registries, '--log-level', 'debug', ...more];
+  const args = [
+    '--root',
+    parts.root,
+    '--state',
+    parts.state,
+    '--listen',
+    parts.socket,
+    '--cni-config-dir',
+    parts.network.configDirectory,
+    '--registries-conf',
+    registries,
+    '--log-level',
+    'debug',
+    ...more,
+  ];
   return { command: join(repository, 'bin/berthd'), args, env: {} };
 }
 
@@ -96,30 +122,16 @@ async function isUp(cri: Cri): Promise<boolean> {
   }
 }
 
-/** The pids of a process' children with that name, e.g. `berth-engine`. */
-export function childrenOf(pid: number, name: string): number[] {
-  return readdirSync('/proc').map(Number).filter((candidate) => candidate > 0).filter((candidate) => {
-    const status = textOf(`/proc/${candidate}/status`);
-    return status.startsWith(`Name:\t${name}\n`) && status.includes(`\nPPid:\t${pid}\n`);
-  });
-}
-
-/** Kills the daemon's engine with SIGKILL and waits until another one runs. */
-export async function killEngine(daemon: Daemon): Promise<void> {
-  const before = childrenOf(daemon.pid(), 'berth-engine');
-  if (before.length === 0) throw new Error(`berthd ${daemon.pid()} has no child named berth-engine`);
-  for (const pid of before) process.kill(pid, 'SIGKILL');
-  const renewed = () => childrenOf(daemon.pid(), 'berth-engine').some((pid) => !before.includes(pid));
-  await until(renewed, 10_000, 'a new engine');
-}
-
 /** Takes away a stopped daemon's mounts, network, cgroups and files, whatever state they are in. */
 export function discard(daemon: Daemon): void {
   daemon.cri.close();
   removeNetwork(daemon.network);
   for (const id of daemon.cri.ids) spawnSync('ip', ['netns', 'delete', id], { stdio: 'ignore' });
-  const mounted = textOf('/proc/self/mounts').split('\n').map((line) => line.split(' ')[1] ?? '');
-  for (const path of mounted.filter((name) => name.startsWith(daemon.directory)).reverse()) spawnSync('umount', ['-l', path]);
+  const mounted = textOf('/proc/self/mounts')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const path of mounted.filter((name) => name.startsWith(daemon.directory)).reverse())
+    spawnSync('umount', ['-l', path]);
   for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {
     const parent = join('/sys/fs/cgroup', hierarchy, daemon.cgroupParent);
     spawnSync('find', [parent, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });

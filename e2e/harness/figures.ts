@@ -60,7 +60,13 @@ export const rows: readonly Row[] = [
 export function report(ours: readonly Figures[], peers: readonly Figures[]): string {
   const lines = rows.map((row) => {
     const [mine, theirs] = [median(ours, row.name), median(peers, row.name)];
-    const cells = [row.meaning, show(mine, row.unit), show(theirs, row.unit), show(mine / theirs, '×'), bar(row, mine, mine / theirs)];
+    const cells = [
+      row.meaning,
+      show(mine, row.unit),
+      show(theirs, row.unit),
+      show(mine / theirs, '×'),
+      bar(row, mine, mine / theirs),
+    ];
     return `| ${cells.join(' | ')} |`;
   });
   return ['| figure | Berth | containerd | ratio | bar |', '|---|--:|--:|--:|---|', ...lines].join('\n');

@@ -24,13 +24,26 @@ export function makeNetwork(directory: string): Network {
   mkdirSync(configDirectory, { recursive: true });
   const plugins = [
     {
-      type: 'bridge', bridge, isGateway: true, ipMasq: true, hairpinMode: true,
+      type: 'bridge',
+      bridge,
+      isGateway: true,
+      ipMasq: true,
+      hairpinMode: true,
       ipam: { type: 'host-local', ranges: [[{ subnet: `${subnet}.0/24` }]], routes: [{ dst: '0.0.0.0/0' }] },
     },
     { type: 'portmap', capabilities: { portMappings: true }, snat: true },
   ];
-  writeFileSync(join(configDirectory, '10-e2e.conflist'), JSON.stringify({ cniVersion: '1.0.0', name, plugins }, null, 1));
-  return { name, bridge, gateway: `${subnet}.1`, configDirectory, addressDirectory: join('/var/lib/cni/networks', name) };
+  writeFileSync(
+    join(configDirectory, '10-e2e.conflist'),
+    JSON.stringify({ cniVersion: '1.0.0', name, plugins }, null, 1),
+  );
+  return {
+    name,
+    bridge,
+    gateway: `${subnet}.1`,
+    configDirectory,
+    addressDirectory: join('/var/lib/cni/networks', name),
+  };
 }
 
 /** Removes what is kept of a network when its last pod is gone: bridge, address directory and rules that name it. */
@@ -39,10 +52,14 @@ export function removeNetwork(network: Network): void {
   rmSync(network.addressDirectory, { recursive: true, force: true });
   for (const command of ['iptables', 'ip6tables']) {
     const rules = natRules(command, network);
-    for (const rule of rules) spawnSync('sh', ['-c', `${command} -w -t nat ${rule.replace(/^-A/, '-D')}`], { stdio: 'ignore' });
+    for (const rule of rules)
+      spawnSync('sh', ['-c', `${command} -w -t nat ${rule.replace(/^-A/, '-D')}`], { stdio: 'ignore' });
     for (const rule of rules) {
       const chain = / -j ((?:CNI|BERTH)-[0-9a-zA-Z]+)$/.exec(rule)?.[1];
-      if (chain !== undefined) spawnSync('sh', ['-c', `${command} -w -t nat -F ${chain}; ${command} -w -t nat -X ${chain}`], { stdio: 'ignore' });
+      if (chain !== undefined)
+        spawnSync('sh', ['-c', `${command} -w -t nat -F ${chain}; ${command} -w -t nat -X ${chain}`], {
+          stdio: 'ignore',
+        });
     }
   }
 }

@@ -14,7 +14,12 @@ const ownPid = { pid: 1 };
 /** A pod that was run: its id and the very configuration it was made with. */
 export type Pod = { readonly id: string; readonly config: PodConfig };
 export type PodConfig = {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly namespace: string; readonly attempt: number };
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly namespace: string;
+    readonly attempt: number;
+  };
   readonly log_directory: string;
   readonly [field: string]: unknown;
 };
@@ -25,8 +30,12 @@ export function podConfig(daemon: Daemon, name: string, more: object = {}): PodC
   const log_directory = join(daemon.podLogs, `e2e_${name}_${uid}`);
   mkdirSync(log_directory, { recursive: true });
   return {
-    metadata: { name, uid, namespace: 'e2e', attempt: 0 }, hostname: name, log_directory, labels: { app: name },
-    linux: { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options: ownPid } }, ...more,
+    metadata: { name, uid, namespace: 'e2e', attempt: 0 },
+    hostname: name,
+    log_directory,
+    labels: { app: name },
+    linux: { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options: ownPid } },
+    ...more,
   };
 }
 
@@ -40,8 +49,12 @@ export async function runPod(daemon: Daemon, name: string, more: object = {}): P
 /** A ContainerConfig of busybox with its log in the pod's log directory; `more` adds or replaces top-level fields. */
 export function containerConfig(name: string, command: readonly string[], more: object = {}): object {
   return {
-    metadata: { name, attempt: 0 }, image: { image: busybox }, command, log_path: `${name}.log`,
-    linux: { security_context: { namespace_options: ownPid } }, ...more,
+    metadata: { name, attempt: 0 },
+    image: { image: busybox },
+    command,
+    log_path: `${name}.log`,
+    linux: { security_context: { namespace_options: ownPid } },
+    ...more,
   };
 }
 
@@ -52,15 +65,25 @@ export async function createContainer(daemon: Daemon, pod: Pod, config: object):
 }
 
 /** CreateContainer and StartContainer of a shell script. */
-export async function runScript(daemon: Daemon, pod: Pod, name: string, script: string, more: object = {}): Promise<string> {
+export async function runScript(
+  daemon: Daemon,
+  pod: Pod,
+  name: string,
+  script: string,
+  more: object = {},
+): Promise<string> {
   const container_id = await createContainer(daemon, pod, containerConfig(name, ['sh', '-c', script], more));
   await daemon.cri.call('StartContainer', { container_id });
   return container_id;
 }
 
 /** ExecSync's output as text, with a shell script. */
-export async function exec(daemon: Daemon, container_id: string, script: string, timeoutSeconds = 10):
-Promise<{ stdout: string; stderr: string; code: number }> {
+export async function exec(
+  daemon: Daemon,
+  container_id: string,
+  script: string,
+  timeoutSeconds = 10,
+): Promise<{ stdout: string; stderr: string; code: number }> {
   const reply = await daemon.cri.call('ExecSync', { container_id, cmd: ['sh', '-c', script], timeout: timeoutSeconds });
   return { stdout: reply.stdout.toString(), stderr: reply.stderr.toString(), code: reply.exit_code };
 }
@@ -72,15 +95,26 @@ export async function statusOf(daemon: Daemon, container_id: string): Promise<Co
 
 /** The status once the container has exited. */
 export async function exitOf(daemon: Daemon, id: string, timeoutMs = 15_000): Promise<ContainerStatus> {
-  await until(async () => (await statusOf(daemon, id)).state === 'CONTAINER_EXITED', timeoutMs, `container ${id} to exit`);
+  await until(
+    async () => (await statusOf(daemon, id)).state === 'CONTAINER_EXITED',
+    timeoutMs,
+    `container ${id} to exit`,
+  );
   return await statusOf(daemon, id);
 }
 
 /** The records of a container's log: stream, tag (F full, P partial) and text. */
 export function logOf(pod: Pod, name: string): { stream: string; tag: string; text: string }[] {
-  const lines = readFileSync(join(pod.config.log_directory, `${name}.log`), 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(join(pod.config.log_directory, `${name}.log`), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return lines.map((line) => {
-    const [, stream = '', tag = '', text = ''] = /^\d{4}-\d\d-\d\dT\S+ (\w+) ([FP]) (.*)$/.exec(line) ?? ['', 'malformed', '', line];
+    const [, stream = '', tag = '', text = ''] = /^\d{4}-\d\d-\d\dT\S+ (\w+) ([FP]) (.*)$/.exec(line) ?? [
+      '',
+      'malformed',
+      '',
+      line,
+    ];
     return { stream, tag, text };
   });
 }

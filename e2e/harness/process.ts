@@ -16,15 +16,27 @@ export type Running = {
 };
 
 /** Starts a program in a process group of its own with its output appended to `logPath`. */
-export function start(command: string, args: readonly string[], logPath: string, env: Record<string, string> = {}): Running {
+export function start(
+  command: string,
+  args: readonly string[],
+  logPath: string,
+  env: Record<string, string> = {},
+): Running {
   const log = openSync(logPath, 'a');
   const child = spawn(command, args, { stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...env } });
   closeSync(log);
   let ended: string | undefined;
-  child.once('error', (error) => { ended = error.message; });
-  child.once('exit', (code, signal) => { ended = signal ?? String(code); });
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (code, signal) => {
+    ended = signal ?? String(code);
+  });
   const dead = () => until(() => ended !== undefined, 10_000, `${command} to end`);
-  const kill = async () => { signalIfAlive(child, 'SIGKILL'); await dead(); };
+  const kill = async () => {
+    signalIfAlive(child, 'SIGKILL');
+    await dead();
+  };
   const stop = async (graceMs = 10_000) => {
     signalIfAlive(child, 'SIGTERM');
     await until(() => ended !== undefined, graceMs, `${command} to end`).catch(kill);
@@ -37,13 +49,21 @@ function signalIfAlive(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Resolves when the server is ready; rejects with the end of its log when it ends or `timeoutMs` pass before. */
-export async function ready(server: Running, isReady: () => Promise<boolean> | boolean, timeoutMs = 20_000): Promise<void> {
+export async function ready(
+  server: Running,
+  isReady: () => Promise<boolean> | boolean,
+  timeoutMs = 20_000,
+): Promise<void> {
   const tail = () => readFileSync(server.logPath, 'utf8').split('\n').slice(-30).join('\n');
   try {
-    await until(async () => {
-      if (server.ended() !== undefined) throw new Error(`it ended with ${server.ended()}`);
-      return await isReady();
-    }, timeoutMs, 'the server to be ready');
+    await until(
+      async () => {
+        if (server.ended() !== undefined) throw new Error(`it ended with ${server.ended()}`);
+        return await isReady();
+      },
+      timeoutMs,
+      'the server to be ready',
+    );
   } catch (error) {
     await server.kill();
     throw new Error(`${(error as Error).message}; the end of ${server.logPath}:\n${tail()}`, { cause: error });
@@ -51,7 +71,11 @@ export async function ready(server: Running, isReady: () => Promise<boolean> | b
 }
 
 /** Polls until `condition` holds; rejects after `timeoutMs`, naming what was waited for. */
-export async function until(condition: () => Promise<boolean> | boolean, timeoutMs: number, what: string): Promise<void> {
+export async function until(
+  condition: () => Promise<boolean> | boolean,
+  timeoutMs: number,
+  what: string,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
@@ -62,8 +86,12 @@ export async function until(condition: () => Promise<boolean> | boolean, timeout
 /** A TCP port on loopback that is free now. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const address = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
   return typeof address === 'object' && address !== null ? address.port : 0;
 }

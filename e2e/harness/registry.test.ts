@@ -23,7 +23,10 @@ async function serving(t: ExecutionContext, auth: Auth): Promise<Registry> {
 test('an open registry serves the list with the digest the builder noted', async (t) => {
   const registry = await serving(t, 'none');
   const reply = await fetch(registry.url + manifest, { headers: accept });
-  t.is(reply.headers.get('docker-content-digest'), (await imageStore()).digests['library/busybox:latest']?.top ?? 'absent');
+  t.is(
+    reply.headers.get('docker-content-digest'),
+    (await imageStore()).digests['library/busybox:latest']?.top ?? 'absent',
+  );
 });
 
 test('a registry with basic authentication serves only who knows the password', async (t) => {
@@ -34,10 +37,16 @@ test('a registry with basic authentication serves only who knows the password', 
 
 test('a registry with token authentication names its token server and takes that token', async (t) => {
   const registry = await serving(t, 'bearer');
-  const challenge: string = (await fetch(registry.url + manifest, { headers: accept })).headers.get('www-authenticate') ?? '';
+  const challenge: string =
+    (await fetch(registry.url + manifest, { headers: accept })).headers.get('www-authenticate') ?? '';
   const field = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(challenge)?.[1] ?? '';
   const query = new URLSearchParams({ service: field('service'), scope: field('scope') });
   t.is((await fetch(`${field('realm')}?${query}`)).status, 401);
-  const { token } = await (await fetch(`${field('realm')}?${query}`, { headers: { authorization: basic } })).json() as { token: string };
-  t.is((await fetch(registry.url + manifest, { headers: { ...accept, authorization: `Bearer ${token}` } })).status, 200);
+  const { token } = (await (
+    await fetch(`${field('realm')}?${query}`, { headers: { authorization: basic } })
+  ).json()) as { token: string };
+  t.is(
+    (await fetch(registry.url + manifest, { headers: { ...accept, authorization: `Bearer ${token}` } })).status,
+    200,
+  );
 });

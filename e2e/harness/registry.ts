@@ -36,10 +36,17 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   mkdirSync(directory, { recursive: true });
   const tokens = options.auth === 'bearer' ? await startTokenServer(directory) : undefined;
   if (options.auth === 'basic') writeFileSync(join(directory, 'htpasswd'), htpasswd);
-  const auth = tokens?.registryAuth ?? (options.auth === 'basic' ? { htpasswd: { realm: 'berth', path: join(directory, 'htpasswd') } } : undefined);
+  const auth =
+    tokens?.registryAuth ??
+    (options.auth === 'basic' ? { htpasswd: { realm: 'berth', path: join(directory, 'htpasswd') } } : undefined);
   const config = {
-    version: 0.1, log: { level: 'info' }, http: { addr: host },
-    storage: { filesystem: { rootdirectory: options.storage }, maintenance: { readonly: { enabled: options.writable !== true } } },
+    version: 0.1,
+    log: { level: 'info' },
+    http: { addr: host },
+    storage: {
+      filesystem: { rootdirectory: options.storage },
+      maintenance: { readonly: { enabled: options.writable !== true } },
+    },
     ...(auth === undefined ? {} : { auth }),
   };
   const configPath = join(directory, 'config.json');
@@ -54,16 +61,21 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
 }
 
 async function statusOf(url: string): Promise<number> {
-  return await fetch(url).then((reply) => reply.status, () => 0);
+  return await fetch(url).then(
+    (reply) => reply.status,
+    () => 0,
+  );
 }
 
 /** The names whose images the tests serve themselves. */
 export const mappedRegistries = ['registry.k8s.io', 'gcr.io', 'k8s.gcr.io', 'docker.io'] as const;
 
-/** A registries.conf (version 2) that sends the mapped names to the first host over plain HTTP, at the same repository path. */
+/** A registries.conf (version 2): mapped names go to the first host over plain HTTP, at the same repository path. */
 export function registriesConf(hosts: readonly string[]): string {
   const [served = ''] = hosts;
-  const mapped = mappedRegistries.map((name) => `[[registry]]\nprefix = "${name}"\nlocation = "${served}"\ninsecure = true\n`);
+  const mapped = mappedRegistries.map(
+    (name) => `[[registry]]\nprefix = "${name}"\nlocation = "${served}"\ninsecure = true\n`,
+  );
   const themselves = hosts.map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`);
   return ['unqualified-search-registries = ["docker.io"]\n', ...mapped, ...themselves].join('\n');
 }

@@ -12,7 +12,9 @@ export type Replies = {
   StopContainer: object;
   RemoveContainer: object;
   ContainerStatus: { status: ContainerStatus };
-  ListContainers: { containers: { id: string; pod_sandbox_id: string; state: ContainerState; image_id: string; image_ref: string }[] };
+  ListContainers: {
+    containers: { id: string; pod_sandbox_id: string; state: ContainerState; image_id: string; image_ref: string }[];
+  };
   ReopenContainerLog: object;
   UpdateContainerResources: object;
   ExecSync: { stdout: Buffer; stderr: Buffer; exit_code: number };
@@ -27,11 +29,26 @@ export type Replies = {
 
 export type PodState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
 export type PodMetadata = { name: string; uid: string; namespace: string; attempt: number };
-export type PodStatus = { id: string; state: PodState; metadata: PodMetadata; created_at: string; network: { ip: string } | null };
+export type PodStatus = {
+  id: string;
+  state: PodState;
+  metadata: PodMetadata;
+  created_at: string;
+  network: { ip: string } | null;
+};
 export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
 export type ContainerStatus = {
-  id: string; state: ContainerState; created_at: string; started_at: string; finished_at: string;
-  exit_code: number; reason: string; message: string; image_ref: string; image_id: string; log_path: string;
+  id: string;
+  state: ContainerState;
+  created_at: string;
+  started_at: string;
+  finished_at: string;
+  exit_code: number;
+  reason: string;
+  message: string;
+  image_ref: string;
+  image_id: string;
+  log_path: string;
 };
 export type ContainerStats = {
   attributes: { id: string };

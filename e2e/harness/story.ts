@@ -59,7 +59,9 @@ export function story(options: StoryOptions = {}): () => Stage {
 
 async function set(options: StoryOptions, undo: (() => Promise<void> | void)[]): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
-  undo.push(() => { rmSync(directory, { recursive: true, force: true }); });
+  undo.push(() => {
+    rmSync(directory, { recursive: true, force: true });
+  });
   const store = await imageStore();
   const storage = options.storage?.(store.storage, directory) ?? store.storage;
   const serve = async (auth: Auth): Promise<Registry> => {

@@ -18,8 +18,25 @@ export type TokenServer = {
 export async function startTokenServer(directory: string): Promise<TokenServer> {
   const keyPath = join(directory, 'token.key');
   const certificatePath = join(directory, 'token.crt');
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${issuer}`, '-days', '2',
-    '-keyout', keyPath, '-out', certificatePath], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      `/CN=${issuer}`,
+      '-days',
+      '2',
+      '-keyout',
+      keyPath,
+      '-out',
+      certificatePath,
+    ],
+    { stdio: 'ignore' },
+  );
   const key = readFileSync(keyPath, 'utf8');
   const certificate = new X509Certificate(readFileSync(certificatePath)).raw.toString('base64');
   const expected = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
@@ -32,23 +49,42 @@ export async function startTokenServer(directory: string): Promise<TokenServer> 
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ token: sign(scopes, key, certificate), expires_in: 300 }));
   });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const registryAuth = { token: { realm: `http://127.0.0.1:${port}/token`, service, issuer, rootcertbundle: certificatePath } };
-  return { registryAuth, close: () => { server.close(); server.closeAllConnections(); } };
+  const registryAuth = {
+    token: { realm: `http://127.0.0.1:${port}/token`, service, issuer, rootcertbundle: certificatePath },
+  };
+  return {
+    registryAuth,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
 /** A JSON web token of the distribution project's token specification. */
 function sign(scopes: readonly string[], key: string, certificate: string): string {
   const now = Math.floor(Date.now() / 1000);
-  const access = scopes.flatMap((scope) => scope.split(' ')).map((scope) => {
-    const [type, name, actions = ''] = scope.split(':');
-    return { type, name, actions: actions.split(',').filter((action) => action === 'pull') };
-  });
+  const access = scopes
+    .flatMap((scope) => scope.split(' '))
+    .map((scope) => {
+      const [type, name, actions = ''] = scope.split(':');
+      return { type, name, actions: actions.split(',').filter((action) => action === 'pull') };
+    });
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const body = `${part({ typ: 'JWT', alg: 'RS256', x5c: [certificate] })}.${part({
-    iss: issuer, sub: credentials.username, aud: service, jti: randomUUID(), iat: now, nbf: now - 10, exp: now + 300, access,
+    iss: issuer,
+    sub: credentials.username,
+    aud: service,
+    jti: randomUUID(),
+    iat: now,
+    nbf: now - 10,
+    exp: now + 300,
+    access,
   })}`;
   return `${body}.${createSign('RSA-SHA256').update(body).sign(key, 'base64url')}`;
 }

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { cache, repository } from './paths.ts';
 
 export type ToolName =
-  | 'crictl' | 'critest' | 'cribench' | 'cridescriptor' | 'effectiveuid' | 'runc' | 'containerd' | 'containerd-shim-runc-v2';
+  | 'crictl'
+  | 'critest'
+  | 'cribench'
+  | 'cridescriptor'
+  | 'effectiveuid'
+  | 'runc'
+  | 'containerd'
+  | 'containerd-shim-runc-v2';
 
 const built = new Set<ToolName>();
 

@@ -8,14 +8,20 @@ export function bulkLayers(): Layer[] {
 }
 
 function smallFiles(layer: number): Entry[] {
-  return Array.from({ length: 1500 }, (_, i): Entry => ({
-    path: `bulk/${layer}/${i % 40}/file-${i}`, type: 'file', content: content(`${layer}.${i}`, 1024 * (1 + (i % 14))),
-  }));
+  return Array.from(
+    { length: 1500 },
+    (_, i): Entry => ({
+      path: `bulk/${layer}/${i % 40}/file-${i}`,
+      type: 'file',
+      content: content(`${layer}.${i}`, 1024 * (1 + (i % 14))),
+    }),
+  );
 }
 
 function bigFiles(layer: number): Entry[] {
-  return [0, 1, 2].map((i): Entry =>
-    ({ path: `bulk/${layer}/big-${i}`, type: 'file', content: content(`${layer}.${i}`, 8 << 20) }));
+  return [0, 1, 2].map(
+    (i): Entry => ({ path: `bulk/${layer}/big-${i}`, type: 'file', content: content(`${layer}.${i}`, 8 << 20) }),
+  );
 }
 
 /** Bytes that compress about two to one (random hexadecimal digits), the same for the same seed. */

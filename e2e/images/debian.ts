@@ -13,7 +13,9 @@ export const binaries = {
 
 /** What decides the bytes of every image besides our sources: each binary's path, size and time. */
 export function binariesStamp(): string {
-  return Object.values(binaries).map((path) => `${path} ${statSync(path).size} ${statSync(path).mtimeMs}`).join('\n');
+  return Object.values(binaries)
+    .map((path) => `${path} ${statSync(path).size} ${statSync(path).mtimeMs}`)
+    .join('\n');
 }
 
 /** A file of this machine as an image member, executable, at `at` or at its own path. */
@@ -33,8 +35,9 @@ export function busybox(): Entry[] {
   const applets = execFileSync(binaries.busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
   return [
     binary(binaries.busybox),
-    ...applets.filter((name) => name !== 'busybox').map((name): Entry =>
-      ({ path: `bin/${name}`, type: 'hardlink', target: 'bin/busybox', mode: 0o755 })),
+    ...applets
+      .filter((name) => name !== 'busybox')
+      .map((name): Entry => ({ path: `bin/${name}`, type: 'hardlink', target: 'bin/busybox', mode: 0o755 })),
   ];
 }
 

@@ -34,7 +34,11 @@ const mediaTypes = {
     list: 'application/vnd.docker.distribution.manifest.list.v2+json',
     manifest: 'application/vnd.docker.distribution.manifest.v2+json',
     config: 'application/vnd.docker.container.image.v1+json',
-    layer: { gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip', zstd: '', none: 'application/vnd.docker.image.rootfs.diff.tar' },
+    layer: {
+      gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+      zstd: '',
+      none: 'application/vnd.docker.image.rootfs.diff.tar',
+    },
   },
   oci: {
     list: 'application/vnd.oci.image.index.v1+json',
@@ -64,8 +68,10 @@ export function assemble(image: Image): Assembled {
   const list = {
     schemaVersion: 2,
     mediaType: mediaTypes[image.format].list,
-    manifests: manifests.map((manifest, i) =>
-      ({ ...descriptor(manifest, manifest.mediaType), platform: { architecture: offered[i], os: 'linux' } })),
+    manifests: manifests.map((manifest, i) => ({
+      ...descriptor(manifest, manifest.mediaType),
+      platform: { architecture: offered[i], os: 'linux' },
+    })),
   };
   return { blobs, manifests, top: manifestOf(list) };
 }
@@ -77,13 +83,17 @@ function onePlatform(image: Image, name: string): { manifest: Manifest; blobs: B
   const parts = layers.map(packed);
   const diffIds = (real ? image.claimedDiffIds : undefined) ?? parts.map((layer) => layer.diffId);
   const config = blob({
-    created: '2024-01-01T00:00:00Z', architecture: name, os: 'linux',
+    created: '2024-01-01T00:00:00Z',
+    architecture: name,
+    os: 'linux',
     config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], ...image.config },
     rootfs: { type: 'layers', diff_ids: diffIds },
     history: parts.map(() => ({ created: '2024-01-01T00:00:00Z', created_by: 'berth e2e' })),
   });
   const manifest = manifestOf({
-    schemaVersion: 2, mediaType: types.manifest, config: descriptor(config, types.config),
+    schemaVersion: 2,
+    mediaType: types.manifest,
+    config: descriptor(config, types.config),
     layers: parts.map((layer) => descriptor(layer.blob, types.layer[layer.compression])),
   });
   return { manifest, blobs: [config, ...parts.map((layer) => layer.blob)] };
@@ -102,7 +112,8 @@ function packed(layer: Layer): Packed {
 function pack(layer: Layer): Packed {
   const tar = tarOf(withParents(layer.entries));
   const compression = layer.compression ?? 'gzip';
-  const bytes = compression === 'gzip' ? gzipSync(tar, { level: 6 }) : compression === 'zstd' ? zstdCompressSync(tar) : tar;
+  const bytes =
+    compression === 'gzip' ? gzipSync(tar, { level: 6 }) : compression === 'zstd' ? zstdCompressSync(tar) : tar;
   return { blob: { bytes, digest: digestOf(bytes) }, diffId: digestOf(tar), compression };
 }
 

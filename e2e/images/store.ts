@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { cache, repository } from '../harness/paths.ts';
 import { startRegistry } from '../harness/registry.ts';
@@ -43,7 +52,9 @@ export async function imageStore(): Promise<ImageStore> {
 
 function stamp(): string {
   const hash = createHash('sha256').update(binariesStamp());
-  const sources = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).sort();
+  const sources = readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .sort();
   for (const name of sources) hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
   hash.update(readFileSync(join(repository, 'e2e/tools/effectiveuid/main.go')));
   return hash.digest('hex').slice(0, 16);
@@ -65,12 +76,16 @@ async function build(directory: string): Promise<void> {
     await registry.stop();
   }
   writeFileSync(join(directory, 'digests.json'), JSON.stringify(digests, null, 1));
-  console.log(`built ${Object.keys(digests).length} images in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  console.log(
+    `built ${Object.keys(digests).length} images in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+  );
 }
 
 function digestsOf(image: Assembled): Digests {
   return {
-    top: image.top.digest, manifests: image.manifests.map((manifest) => manifest.digest), blobs: image.blobs.map((blob) => blob.digest),
+    top: image.top.digest,
+    manifests: image.manifests.map((manifest) => manifest.digest),
+    blobs: image.blobs.map((blob) => blob.digest),
   };
 }
 

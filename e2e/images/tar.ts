@@ -35,7 +35,8 @@ function longNames(entry: Entry): Buffer[] {
 function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   let length = Buffer.byteLength(rest);
-  while (String(length).length + Buffer.byteLength(rest) !== length) length = String(length).length + Buffer.byteLength(rest);
+  while (String(length).length + Buffer.byteLength(rest) !== length)
+    length = String(length).length + Buffer.byteLength(rest);
   return `${length}${rest}`;
 }
 
@@ -55,7 +56,13 @@ function header(entry: Entry, size: number, flag: string): Buffer {
   octal(size, 124, 12);
   octal(mtimeSeconds, 136, 12);
   block.write(flag, 156);
-  block.write(Buffer.from(entry.target ?? '').subarray(0, 99).toString('latin1'), 157, 'latin1');
+  block.write(
+    Buffer.from(entry.target ?? '')
+      .subarray(0, 99)
+      .toString('latin1'),
+    157,
+    'latin1',
+  );
   block.write('ustar\x0000', 257);
   if (entry.device !== undefined) {
     octal(entry.device[0], 329, 8);
