@@ -18,6 +18,7 @@ const refused: [keyof Replies, object][] = [
   ['ContainerStatus', { container_id: unknown }],
   ['ContainerStats', { container_id: unknown }],
   ['ReopenContainerLog', { container_id: unknown }],
+  ['UpdateContainerResources', { container_id: unknown, linux: {} }],
   ['ExecSync', { container_id: unknown, cmd: ['true'] }],
 ];
 for (const [method, request] of refused) {
