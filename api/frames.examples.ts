@@ -182,6 +182,7 @@ const shimCalls = {
     reply: { pid: 4250 },
   },
   attach: { ask: { container: id, stdin: true, stdout: true, stderr: false }, reply: { tty: true } },
+  dial: { ask: { port: 8080 }, reply: {} },
   leaveNetwork: { ask: {}, reply: {} },
   quit: { ask: {}, reply: {} },
 } satisfies ShimCalls;

@@ -75,7 +75,12 @@ export type ShimCalls = {
     ask: { container: string; stdin: boolean; stdout: boolean; stderr: boolean };
     reply: { tty: boolean };
   };
-  /** The shim goes back to the host's network namespace, so that the pod's can end. */
+  /**
+   * Connects to a TCP port of the pod on 127.0.0.1, else ::1. After this reply the connection carries the raw bytes of
+   * that one, both ways, each way ending by itself. Throws `unavailable` when nobody listens.
+   */
+  dial: { ask: { port: number }; reply: Record<string, never> };
+  /** The shim goes back to the host's network namespace, so that the pod's can end; dialled connections end. */
   leaveNetwork: { ask: Record<string, never>; reply: Record<string, never> };
   /** Ends the shim after its reply; refused as `wrong-state` while it holds containers. */
   quit: { ask: Record<string, never>; reply: Record<string, never> };

@@ -101,6 +101,7 @@ fn every_call_of_the_shim_is_understood_and_answered_as_declared() {
     side.call::<shim::UpdateAsk, shim::Done>("update");
     side.call::<shim::ExecAsk, shim::PidReply>("exec");
     side.call::<shim::AttachAsk, shim::AttachReply>("attach");
+    side.call::<shim::DialAsk, shim::Done>("dial");
     side.call::<shim::Done, shim::Done>("leaveNetwork");
     side.call::<shim::Done, shim::Done>("quit");
     side.all_seen();

@@ -71,7 +71,9 @@ impl Shim {
             "update" => self.update(caller, &parse(body)?),
             "exec" => self.exec(caller, &parse(body)?),
             "attach" => self.attach(caller, &parse(body)?),
+            "dial" => self.dial(caller, &parse(body)?),
             "leaveNetwork" => {
+                self.end_dials();
                 start::leave_network(&self.pod)?;
                 self.reply(caller, &Done {});
                 Ok(())

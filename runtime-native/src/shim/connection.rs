@@ -136,6 +136,11 @@ impl Connection {
         self.watch(poll);
     }
 
+    /// The socket with what was received and not handled, and what was not sent yet.
+    pub fn into_parts(self) -> (UnixStream, Vec<u8>, Vec<u8>) {
+        (self.socket, self.input, self.waiting)
+    }
+
     /// The other side is gone.
     pub fn break_off(&mut self) {
         self.broken = true;

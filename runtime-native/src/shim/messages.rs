@@ -190,6 +190,11 @@ pub struct AttachAsk {
     pub stderr: bool,
 }
 
+#[derive(Debug, Deserialize)]
+pub struct DialAsk {
+    pub port: u16,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AttachReply {
     pub tty: bool,

@@ -11,6 +11,7 @@ mod console;
 mod container;
 mod create;
 mod delete;
+mod dial;
 mod exec;
 mod exit;
 mod exits;
@@ -32,6 +33,7 @@ mod stop;
 mod streams;
 mod sysctl;
 mod tree;
+mod tunnel;
 
 use std::process::ExitCode;
 

@@ -19,6 +19,9 @@ pub enum Source {
     Stdout(u32),
     Stderr(u32),
     Console(u32),
+    Dial(u32),
+    Client(u32),
+    Target(u32),
 }
 
 impl Source {
@@ -31,6 +34,9 @@ impl Source {
             Self::Stdout(serial) => (4, serial),
             Self::Stderr(serial) => (5, serial),
             Self::Console(serial) => (6, serial),
+            Self::Dial(serial) => (7, serial),
+            Self::Client(serial) => (8, serial),
+            Self::Target(serial) => (9, serial),
         };
         kind << 32 | u64::from(serial)
     }
@@ -45,6 +51,9 @@ impl Source {
             4 => Self::Stdout(serial),
             5 => Self::Stderr(serial),
             6 => Self::Console(serial),
+            7 => Self::Dial(serial),
+            8 => Self::Client(serial),
+            9 => Self::Target(serial),
             _ => return None,
         })
     }

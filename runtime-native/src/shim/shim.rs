@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::connection::{Connection, Role};
 use super::container::Container;
+use super::dial::Dial;
 use super::exec::Exec;
 use super::exits::Events;
 use super::messages::{Event, Refusal, Reply};
@@ -15,6 +16,7 @@ use super::poll::{Poll, Source};
 use super::runtime::{Ended, Run};
 use super::start::Pod;
 use super::stdio::Stream;
+use super::tunnel::Tunnel;
 use crate::frame::{self, FrameError};
 
 /// Who waits for the answer to a call.
@@ -51,6 +53,10 @@ pub struct Shim {
     pub containers: Vec<Container>,
     pub execs: Vec<Exec>,
     pub runs: Vec<Run<Then>>,
+    pub dials: Vec<Dial>,
+    pub tunnels: Vec<Tunnel>,
+    /// It is back in the host's network, the pod's may be gone.
+    pub left_network: bool,
     pub events: Events,
     pub scratch: Vec<u8>,
     pub quitting: bool,
@@ -71,6 +77,9 @@ impl Shim {
             containers: Vec::new(),
             execs: Vec::new(),
             runs: Vec::new(),
+            dials: Vec::new(),
+            tunnels: Vec::new(),
+            left_network: false,
             events: Events::default(),
             scratch: vec![0; SCRATCH_BYTES],
             quitting: false,
@@ -103,6 +112,9 @@ impl Shim {
             Source::Stdout(serial) => self.output_ready(serial, Stream::Out),
             Source::Stderr(serial) => self.output_ready(serial, Stream::Err),
             Source::Console(serial) => self.console_ready(serial),
+            Source::Dial(serial) => self.dial_ready(serial),
+            Source::Client(serial) => self.tunnel_ready(serial, closed),
+            Source::Target(serial) => self.tunnel_ready(serial, false),
         }
     }
 
@@ -198,7 +210,8 @@ impl Shim {
         let containers = self.containers.iter().filter_map(Container::deadline);
         let execs = self.execs.iter().filter_map(Exec::deadline);
         let connections = self.connections.iter().filter_map(Connection::deadline);
-        runs.chain(containers).chain(execs).chain(connections).min()
+        let dials = self.dials.iter().map(|dial| dial.expires_at);
+        runs.chain(containers).chain(execs).chain(connections).chain(dials).min()
     }
 
     fn keep_deadlines(&mut self, now: Instant) {
@@ -209,6 +222,7 @@ impl Shim {
         containers.into_iter().for_each(|serial| self.container_due(serial, now));
         let execs: Vec<u32> = self.execs.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
         execs.into_iter().for_each(|serial| self.exec_due(serial, now));
+        self.dials_due(now);
     }
 
     fn close_connections(&mut self, now: Instant) {
