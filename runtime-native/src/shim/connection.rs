@@ -83,8 +83,11 @@ impl Connection {
         self.watch(poll);
     }
 
-    /// Sends a stream's last packet and ends the connection.
+    /// Sends a stream's last packet and ends the connection; once.
     pub fn send_status(&mut self, poll: &Poll, status: &ExecStatus) {
+        if self.end_at.is_some() {
+            return;
+        }
         let body = serde_json::to_vec(status).unwrap_or_default();
         self.send(poll, &packet::head(kind::STATUS, body.len()), &body);
         self.end(poll);

@@ -2,7 +2,9 @@
 //! by the connection that asked for it.
 
 use std::fs;
+use std::io::Write;
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use super::cgroup::SubCgroup;
@@ -291,7 +293,9 @@ impl Shim {
 /// Writes the process for the runtime (runtime specification, config.md, Process), with `terminal` added to it.
 fn write_process(file: &str, process: &str, terminal: bool) -> Result<(), FrameError> {
     let refusal = || FrameError::new("invalid", "exec: process is not an object");
-    let members = process.strip_prefix('{').ok_or_else(refusal)?.trim_start();
-    let comma = if members.starts_with('}') { "" } else { "," };
-    fs::write(file, format!("{{\"terminal\":{terminal}{comma}{members}")).map_err(failed(&format!("write {file}")))
+    let members = process.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(refusal)?;
+    let comma = if members.trim().is_empty() { "" } else { "," };
+    let text = format!("{{{members}{comma}\"terminal\":{terminal}}}");
+    let file_of_ours = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+    file_of_ours.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(failed(&format!("write {file}")))
 }

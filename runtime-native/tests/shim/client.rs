@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 pub const STDIN: u8 = 0;
 pub const STDOUT: u8 = 1;
-pub const STDERR: u8 = 2;
-pub const STATUS: u8 = 3;
+const STDERR: u8 = 2;
+const STATUS: u8 = 3;
 pub const RESIZE: u8 = 4;
 
 pub struct Client {
@@ -31,7 +31,10 @@ pub struct Stream {
 
 impl Client {
     pub fn new(socket: &Path) -> Self {
-        let socket = UnixStream::connect(socket).unwrap();
+        Self::over(UnixStream::connect(socket).unwrap())
+    }
+
+    pub fn over(socket: UnixStream) -> Self {
         socket.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
         Self { socket, hello: Value::Null, events: Vec::new(), last_id: 0 }
     }

@@ -1,8 +1,6 @@
 //! A real pod for the tests: the real shim, a real OCI runtime, containers of one busybox. Nothing is left of it
 //! when it is dropped.
 
-pub mod client;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -12,8 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use client::Client;
 use serde_json::{Value, json};
+
+use crate::client::Client;
 
 static PODS: AtomicU32 = AtomicU32::new(0);
 
@@ -55,22 +54,28 @@ pub fn start(changes: Value) -> Result<Pod, Value> {
     });
     pod.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     fs::write(dir.join("pod.json"), pod.to_string()).unwrap();
-    let mut shim = Command::new("sh")
-        .args(["-c", r#"exec setsid "$0" shim 3<"$1" 4>&1 >/dev/null </dev/null"#, env!("CARGO_BIN_EXE_berth-native")])
-        .arg(dir.join("pod.json"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    shim.stdout.take().unwrap().read_to_string(&mut line).unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
+    let (shim, ready) = launch(&dir);
     let pause_pid = ready["pausePid"].as_i64().unwrap_or(0) as i32;
     let pod = Pod { dir, pause_pid, shim, cgroup: name, netns };
     match ready.get("error") {
         Some(error) => Err(error.clone()),
         None => Ok(pod),
     }
+}
+
+/// Starts a shim on what `pod.json` in the directory says, and waits for its word.
+pub fn launch(dir: &Path) -> (Child, Value) {
+    let mut shim = Command::new("sh")
+        .args(["-c", r#"exec setsid "$0" shim 3<"$1" 4>&1 >/dev/null </dev/null"#, env!("CARGO_BIN_EXE_berth-native")])
+        .arg(dir.join("pod.json"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    shim.stdout.take().unwrap().read_to_string(&mut line).unwrap();
+    (shim, serde_json::from_str(&line).unwrap())
 }
 
 impl Pod {
@@ -96,7 +101,7 @@ impl Pod {
     /// The log without its times.
     pub fn log(&self, id: &str) -> String {
         let text = fs::read_to_string(self.log_path(id)).unwrap();
-        text.lines().map(|line| format!("{}\n", &line[31..])).collect()
+        text.split_inclusive('\n').map(|line| &line[31..]).collect()
     }
 
     pub fn cgroup_dirs(&self, id: &str) -> BTreeMap<String, PathBuf> {
@@ -204,9 +209,12 @@ impl Drop for Pod {
 
 impl Pod {
     fn remove_cgroup(&self, id: &str) {
-        for dir in self.cgroup_dirs(id).values() {
-            for procs in [dir.join("cgroup.procs")] {
-                for pid in fs::read_to_string(procs).unwrap_or_default().lines() {
+        // On a hybrid host the runtime enters the empty version 2 hierarchy too.
+        let hybrid = Path::new("/sys/fs/cgroup/unified").join(&self.cgroup).join(format!("crio-{id}"));
+        for dir in self.cgroup_dirs(id).values().chain([&hybrid]) {
+            let subs = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            for folder in subs.chain([dir.clone()]) {
+                for pid in fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().lines() {
                     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap());
                     pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
                 }
