@@ -7,6 +7,7 @@ mod fault;
 mod fetch;
 mod inflate;
 mod limits;
+mod maker;
 mod messages;
 mod stream;
 mod tar;

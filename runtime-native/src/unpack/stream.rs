@@ -6,20 +6,16 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::digest::{Digest, Summed};
 use super::fault;
-use super::fetch::Blob;
-use super::inflate::Inflate;
 use super::limits::Limits;
+use super::maker::Maker;
 use super::messages::FetchLayerAsk;
 use crate::frame::FrameError;
 
-/// Bytes handed over at once.
-const CHUNK_BYTES: usize = 128 << 10;
 /// Chunks that may wait for the reader.
 const CHUNKS_AHEAD: usize = 8;
 /// How often the reader reports progress, and looks at `cancelled` when nothing comes.
@@ -34,7 +30,8 @@ pub struct Flow {
     pub abandoned: AtomicBool,
 }
 
-enum Part {
+/// What the fetching thread hands over.
+pub enum Part {
     Bytes(Vec<u8>),
     /// Blob digest, size and diffID are all right; this many bytes of tar have been handed over.
     Verified(u64),
@@ -65,20 +62,10 @@ impl<'a> TarStream<'a> {
         let (part_sender, parts) = sync_channel(CHUNKS_AHEAD);
         let (used, used_chunks) = channel();
         let flow = Arc::new(Flow::default());
-        let maker = Maker { parts: part_sender, used: used_chunks, limits };
-        let blob = Blob::new(ask, flow.clone())?;
-        let (blob_digest, diff_id) = (Digest::parse(&ask.digest)?, Digest::parse(&ask.diff_id)?);
-        let compression = ask.compression;
+        let maker = Maker::new(ask, flow.clone(), limits, used_chunks)?;
         thread::Builder::new()
             .name("layer-fetch".to_owned())
-            .spawn(move || {
-                let blob = Summed::new(blob, &blob_digest);
-                let ending = match Inflate::new(compression, blob).map_err(fault::unwrap) {
-                    Ok(tar) => maker.run(tar, &diff_id),
-                    Err(error) => Part::Failed(error),
-                };
-                let _ = maker.parts.send(ending);
-            })
+            .spawn(move || maker.run(&part_sender))
             .map_err(|error| FrameError::new("exhausted", format!("cannot start a thread: {error}")))?;
         Ok(Self {
             parts,
@@ -157,63 +144,5 @@ impl Read for TarStream<'_> {
 impl Drop for TarStream<'_> {
     fn drop(&mut self) {
         self.flow.abandoned.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Undecodable bytes are most often a blob that is not the one asked for, and its digest says so best.
-fn blame(error: FrameError, mut blob: Summed<Blob>) -> FrameError {
-    if error.kind == "corrupt" && io::copy(&mut blob, &mut io::sink()).is_ok() {
-        return blob.into_sum().check("blob").err().unwrap_or(error);
-    }
-    error
-}
-
-/// The fetching end.
-struct Maker {
-    parts: SyncSender<Part>,
-    used: Receiver<Vec<u8>>,
-    limits: Limits,
-}
-
-impl Maker {
-    /// Hands over the whole tar and returns how it ended.
-    fn run(&self, mut tar: Inflate<Summed<Blob>>, diff_id: &Digest) -> Part {
-        let mut tar_sum = diff_id.sum();
-        loop {
-            let chunk = match self.fill(&mut tar) {
-                Ok(chunk) => chunk,
-                Err(error) => return Part::Failed(blame(fault::unwrap(error), tar.into_source())),
-            };
-            if chunk.is_empty() {
-                break;
-            }
-            tar_sum.update(&chunk);
-            if let Err(error) = self.limits.check_growth(tar_sum.bytes(), tar.source().bytes()) {
-                return Part::Failed(error);
-            }
-            if self.parts.send(Part::Bytes(chunk)).is_err() {
-                return Part::Failed(FrameError::new("cancelled", "nobody reads any more"));
-            }
-        }
-        let bytes = tar_sum.bytes();
-        let checked = tar.into_source().into_sum().check("blob").and_then(|()| tar_sum.check("diffID"));
-        checked.map_or_else(Part::Failed, |()| Part::Verified(bytes))
-    }
-
-    /// A full chunk, a shorter last one, or an empty one at the end.
-    fn fill(&self, tar: &mut impl Read) -> io::Result<Vec<u8>> {
-        let mut chunk = self.used.try_recv().unwrap_or_default();
-        chunk.resize(CHUNK_BYTES, 0);
-        let mut filled = 0;
-        while filled < CHUNK_BYTES {
-            match tar.read(&mut chunk[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        chunk.truncate(filled);
-        Ok(chunk)
     }
 }

@@ -60,7 +60,8 @@ impl Blob {
             // All is here; what broke off is the connection's own ending.
             Err(_) if left == 0 => 0,
             Err(error) => {
-                let message = format!("the connection broke off after {} of {} bytes: {error}", self.offset, self.size_bytes);
+                let (offset, size) = (self.offset, self.size_bytes);
+                let message = format!("the connection broke off after {offset} of {size} bytes: {error}");
                 return Err(Trouble::Passing(FrameError::new("registry-unavailable", message)));
             }
         };

@@ -111,3 +111,24 @@ fn an_owner_that_means_no_change_to_the_kernel_is_refused() {
     let records = pax(&[("uid", b"4294967295")]);
     assert_eq!(refused(&tar(&[extension(b'x', &records), file("a", b"")])).kind, "corrupt");
 }
+
+#[test]
+fn symlinks_cannot_stack_names_into_a_bottomless_tree() {
+    let deep = "d/".repeat(250);
+    let (second, third) = (format!("l/{deep}"), format!("m/{deep}"));
+    let records: Vec<_> = [&deep, &second, &third].iter().map(|path| pax(&[("path", path.as_bytes())])).collect();
+    let leads: Vec<_> = [&deep, &second].iter().map(|path| pax(&[("linkpath", path.as_bytes())])).collect();
+    let archive = tar(&[
+        extension(b'x', &records[0]),
+        directory("first"),
+        extension(b'x', &leads[0]),
+        symlink("l", "first"),
+        extension(b'x', &records[1]),
+        directory("second"),
+        extension(b'x', &leads[1]),
+        symlink("m", "second"),
+        extension(b'x', &records[2]),
+        directory("third"),
+    ]);
+    assert_eq!(refused(&archive).kind, "invalid");
+}

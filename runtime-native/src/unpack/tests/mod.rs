@@ -2,7 +2,9 @@
 
 mod archive;
 mod hostile;
+mod mutation;
 mod network;
+mod refusal;
 mod scratch;
 mod secure;
 mod server;

@@ -1,8 +1,8 @@
 //! The directories that entries go into, opened so that nothing in the layer can lead out of it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2, readlink};
 use rustix::io::Errno;
 
 use super::directory;
@@ -10,6 +10,9 @@ use super::failure::failed;
 use super::place::join;
 use super::tally::Tally;
 use crate::frame::FrameError;
+
+/// Directories within each other, counted from the machine's root, that a symlink may lead to.
+const DEPTH: usize = 400;
 
 /// The layer's top directory and the parent used last, which most often is the next one's too.
 pub struct Parents {
@@ -70,8 +73,22 @@ impl Parents {
 
 /// Opens a directory of the layer as if the layer were the root of all (openat2, RESOLVE_IN_ROOT).
 fn open_inside(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let confined = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+    match open_resolving(root, path, confined | ResolveFlags::NO_SYMLINKS) {
+        Err(Errno::LOOP) => {}
+        outcome => return outcome,
+    }
+    let directory = open_resolving(root, path, confined)?;
+    // Symlinks can stack short names into a tree too deep to be removed.
+    let shown = readlink(format!("/proc/self/fd/{}", directory.as_raw_fd()), Vec::new())?;
+    if shown.to_bytes().split(|byte| *byte == b'/').count() > DEPTH {
+        return Err(Errno::NAMETOOLONG);
+    }
+    Ok(directory)
+}
+
+fn open_resolving(root: BorrowedFd<'_>, path: &[u8], resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     loop {
         // EAGAIN: a rename somewhere on the machine met the walk through a `..`.
         match openat2(root, path, flags, Mode::empty(), resolve) {

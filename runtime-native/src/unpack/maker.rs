@@ -1,0 +1,100 @@
+//! The fetching thread: blob in, tar out, and the word that both are what was asked for.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use super::digest::{Digest, Sum, Summed};
+use super::fault;
+use super::fetch::Blob;
+use super::inflate::Inflate;
+use super::limits::Limits;
+use super::messages::{Compression, FetchLayerAsk};
+use super::stream::{Flow, Part};
+use crate::frame::FrameError;
+
+/// Bytes handed over at once.
+const CHUNK_BYTES: usize = 128 << 10;
+
+/// All that the thread needs, owned by it.
+pub struct Maker {
+    blob: Summed<Blob>,
+    compression: Compression,
+    diff_id: Digest,
+    limits: Limits,
+    /// Chunks that have been read and may be filled again.
+    used: Receiver<Vec<u8>>,
+}
+
+impl Maker {
+    /// Prepares to fetch the blob of `ask`; `invalid` when the ask is malformed.
+    pub fn new(
+        ask: &FetchLayerAsk,
+        flow: Arc<Flow>,
+        limits: Limits,
+        used: Receiver<Vec<u8>>,
+    ) -> Result<Self, FrameError> {
+        let blob = Summed::new(Blob::new(ask, flow)?, &Digest::parse(&ask.digest)?);
+        let diff_id = Digest::parse(&ask.diff_id)?;
+        Ok(Self { blob, compression: ask.compression, diff_id, limits, used })
+    }
+
+    /// Hands over the whole tar and then how it ended; stops when nobody reads any more.
+    pub fn run(self, parts: &SyncSender<Part>) {
+        let Self { blob, compression, diff_id, limits, used } = self;
+        let mut tar_sum = diff_id.sum();
+        let ending = Inflate::new(compression, blob)
+            .map_err(fault::unwrap)
+            .and_then(|tar| hand_over(tar, &mut tar_sum, limits, &used, parts))
+            .and_then(|blob_sum| blob_sum.check("blob"));
+        let bytes = tar_sum.bytes();
+        let verified = ending.and_then(|()| tar_sum.check("diffID"));
+        let _ = parts.send(verified.map_or_else(Part::Failed, |()| Part::Verified(bytes)));
+    }
+}
+
+/// The sum of the blob, once all of the tar is handed over.
+fn hand_over(
+    mut tar: Inflate<Summed<Blob>>,
+    tar_sum: &mut Sum,
+    limits: Limits,
+    used: &Receiver<Vec<u8>>,
+    parts: &SyncSender<Part>,
+) -> Result<Sum, FrameError> {
+    loop {
+        let chunk = match fill(used.try_recv().unwrap_or_default(), &mut tar) {
+            Ok(chunk) => chunk,
+            Err(error) => return Err(blame(fault::unwrap(error), tar.into_source())),
+        };
+        if chunk.is_empty() {
+            return Ok(tar.into_source().into_sum());
+        }
+        tar_sum.update(&chunk);
+        limits.check_growth(tar_sum.bytes(), tar.source().bytes())?;
+        parts.send(Part::Bytes(chunk)).map_err(|_| FrameError::new("cancelled", "nobody reads any more"))?;
+    }
+}
+
+/// A full chunk, a shorter last one, or an empty one at the end.
+fn fill(mut chunk: Vec<u8>, tar: &mut impl Read) -> io::Result<Vec<u8>> {
+    chunk.resize(CHUNK_BYTES, 0);
+    let mut filled = 0;
+    while filled < CHUNK_BYTES {
+        match tar.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    chunk.truncate(filled);
+    Ok(chunk)
+}
+
+/// Undecodable bytes are most often a blob that is not the one asked for, and its digest says so best.
+fn blame(error: FrameError, mut blob: Summed<Blob>) -> FrameError {
+    if error.kind == "corrupt" && io::copy(&mut blob, &mut io::sink()).is_ok() {
+        return blob.into_sum().check("blob").err().unwrap_or(error);
+    }
+    error
+}

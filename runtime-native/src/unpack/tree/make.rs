@@ -1,0 +1,138 @@
+//! One entry of each kind, made.
+
+use std::fs::File;
+use std::io::{BufRead, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, makedev, mknodat, openat, statat, symlinkat};
+use rustix::io::Errno;
+
+use super::failure::failed;
+use super::metadata::Metadata;
+use super::place::Place;
+use super::{Tree, directory, remove, whiteout};
+use crate::frame::FrameError;
+use crate::unpack::tar::{Archive, Entry, Kind, quoted};
+
+/// Where an entry goes: `name` in the directory `parent`; `path` is both.
+pub struct Spot {
+    pub parent: Vec<u8>,
+    pub name: Vec<u8>,
+    pub path: Vec<u8>,
+}
+
+impl Tree {
+    /// Makes what `entry` says at `spot`; an earlier entry of that name makes way.
+    pub(super) fn make<R: BufRead>(
+        &mut self,
+        entry: &Entry,
+        spot: &Spot,
+        archive: &mut Archive<R>,
+    ) -> Result<(), FrameError> {
+        match &entry.kind {
+            Kind::Directory => self.directory(entry, spot),
+            Kind::File => self.file(entry, spot, archive),
+            Kind::Symlink(target) => self.symlink(entry, spot, target),
+            Kind::Hardlink(target) => self.hardlink(spot, target),
+            Kind::CharDevice(major, minor) => self.node(entry, spot, FileType::CharacterDevice, (*major, *minor)),
+            Kind::BlockDevice(major, minor) => self.node(entry, spot, FileType::BlockDevice, (*major, *minor)),
+            Kind::Fifo => self.node(entry, spot, FileType::Fifo, (0, 0)),
+        }
+    }
+
+    fn directory(&mut self, entry: &Entry, spot: &Spot) -> Result<(), FrameError> {
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        let there = statat(above, spot.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW);
+        let in_the_way = there.is_ok_and(|stat| {
+            !FileType::from_raw_mode(stat.st_mode).is_dir() && !whiteout::is_whiteout(&stat)
+        });
+        if in_the_way {
+            self.clear(spot)?;
+        }
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        directory::make(above, &spot.name, &spot.path, &mut self.tally)?;
+        self.pending.note(spot.path.clone(), Metadata::of(entry))
+    }
+
+    fn file<R: BufRead>(&mut self, entry: &Entry, spot: &Spot, archive: &mut Archive<R>) -> Result<(), FrameError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let inode = self.fresh(spot, |above, name| openat(above, name, flags, Mode::from(0o600)))?;
+        self.tally.add(entry.size)?;
+        let inode = copy_data(inode, &spot.path, archive)?;
+        Metadata::of(entry).apply(inode.as_fd(), &spot.path)
+    }
+
+    fn symlink(&mut self, entry: &Entry, spot: &Spot, target: &[u8]) -> Result<(), FrameError> {
+        if target.is_empty() {
+            return Err(FrameError::new("invalid", format!("symlink {} leads to nothing", quoted(&spot.path))));
+        }
+        self.fresh(spot, |above, name| symlinkat(target, above, name))?;
+        self.tally.add(0)?;
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        Metadata::of(entry).apply_to_symlink(above, &spot.name, &spot.path)
+    }
+
+    fn node(&mut self, entry: &Entry, spot: &Spot, kind: FileType, device: (u32, u32)) -> Result<(), FrameError> {
+        let device = makedev(device.0, device.1);
+        self.fresh(spot, |above, name| mknodat(above, name, kind, Mode::from(0o600), device))?;
+        self.tally.add(0)?;
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        Metadata::of(entry).apply_to_node(above, &spot.name, &spot.path)
+    }
+
+    /// One more name for an inode of this layer. The link's own mode and owner are not applied: they are the inode's.
+    fn hardlink(&mut self, spot: &Spot, target: &[u8]) -> Result<(), FrameError> {
+        let missing = |_| {
+            let message = format!("hard link {} to {}, which is not in the layer", quoted(&spot.path), quoted(target));
+            FrameError::new("corrupt", message)
+        };
+        let Place::At { parent, name } = Place::of(target)? else { return Err(missing(Errno::NOENT)) };
+        let origin = self.parents.find(&parent).map_err(missing)?;
+        let inode = statat(&origin, name.as_slice(), AtFlags::SYMLINK_NOFOLLOW).map_err(missing)?;
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        let there = statat(above, spot.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW);
+        if there.is_ok_and(|there| there.st_ino == inode.st_ino && there.st_dev == inode.st_dev) {
+            return Ok(());
+        }
+        self.fresh(spot, |above, link| linkat(&origin, name.as_slice(), above, link, AtFlags::empty()))
+    }
+
+    /// Runs `make`; when the name is taken, what has it is removed first.
+    fn fresh<T>(
+        &mut self,
+        spot: &Spot,
+        make: impl Fn(BorrowedFd<'_>, &[u8]) -> Result<T, Errno>,
+    ) -> Result<T, FrameError> {
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        let outcome = match make(above, &spot.name) {
+            Err(Errno::EXIST) => {
+                self.clear(spot)?;
+                make(self.parents.open(&spot.parent, &mut self.tally)?, &spot.name)
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(failed("make", &spot.path))
+    }
+
+    fn clear(&mut self, spot: &Spot) -> Result<(), FrameError> {
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        remove::remove(above, &spot.name, &mut self.tally).map_err(failed("replace", &spot.path))?;
+        self.parents.forget();
+        self.pending.forget(&spot.path);
+        Ok(())
+    }
+}
+
+fn copy_data<R: BufRead>(inode: OwnedFd, path: &[u8], archive: &mut Archive<R>) -> Result<File, FrameError> {
+    let mut file = File::from(inode);
+    loop {
+        let part = archive.fill_data()?;
+        let count = part.len();
+        if count == 0 {
+            return Ok(file);
+        }
+        file.write_all(part)
+            .map_err(|error| failed("write", path)(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        archive.consume_data(count);
+    }
+}
