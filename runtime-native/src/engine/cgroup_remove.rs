@@ -20,7 +20,11 @@ const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Kills every process in the cgroup and below until it is empty, then removes it; `timeout` when processes remain.
 /// One that is gone already is fine; the root of a hierarchy is refused.
-pub fn remove(cgroup: &CgroupDirs, timeout: Duration, check: &dyn Fn() -> Result<(), FrameError>) -> Result<(), FrameError> {
+pub fn remove(
+    cgroup: &CgroupDirs,
+    timeout: Duration,
+    check: &dyn Fn() -> Result<(), FrameError>,
+) -> Result<(), FrameError> {
     cgroup.values().try_for_each(|dir| refuse_root(dir))?;
     let deadline = Instant::now() + timeout;
     let mut wait = FIRST_WAIT;
@@ -29,7 +33,8 @@ pub fn remove(cgroup: &CgroupDirs, timeout: Duration, check: &dyn Fn() -> Result
         match attempt(cgroup)? {
             None => return Ok(()),
             Some(busy) if Instant::now() >= deadline => {
-                let message = format!("cgroup {} still has processes {} ms after SIGKILL", busy.display(), timeout.as_millis());
+                let message =
+                    format!("cgroup {} still has processes {} ms after SIGKILL", busy.display(), timeout.as_millis());
                 return Err(FrameError::new("timeout", message));
             }
             Some(_) => std::thread::sleep(wait),

@@ -89,7 +89,8 @@ fn submit(engine: &Arc<Engine>, id: u64, lane: Lane, act: Act, body: Vec<u8>) {
 
 fn hello(ask: &HelloAsk) -> Result<HelloReply, FrameError> {
     if ask.protocol != PROTOCOL {
-        let message = format!("the engine speaks protocol {PROTOCOL}, not {}; install both from one release", ask.protocol);
+        let message =
+            format!("the engine speaks protocol {PROTOCOL}, not {}; install both from one release", ask.protocol);
         return Err(FrameError::new("unsupported", message));
     }
     Ok(HelloReply { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })

@@ -96,14 +96,19 @@ impl Queue {
     fn submit(self: &Arc<Self>, job: Job) -> Result<(), FrameError> {
         let mut inner = self.inner();
         if inner.jobs.len() >= QUEUE_MAX {
-            return Err(FrameError::new("exhausted", format!("lane {} is full, {QUEUE_MAX} calls wait in it", self.name)));
+            return Err(FrameError::new(
+                "exhausted",
+                format!("lane {} is full, {QUEUE_MAX} calls wait in it", self.name),
+            ));
         }
         if inner.jobs.len() >= inner.idle && inner.threads < self.cap {
             match self.start_thread() {
                 Ok(()) => inner.threads += 1,
                 // The threads there are will come to it.
                 Err(_) if inner.threads > 0 => {}
-                Err(error) => return Err(super::errors::failed(format!("start a thread of lane {}", self.name), error)),
+                Err(error) => {
+                    return Err(super::errors::failed(format!("start a thread of lane {}", self.name), error));
+                }
             }
         }
         inner.jobs.push_back(job);

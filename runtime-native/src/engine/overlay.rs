@@ -1,12 +1,13 @@
-//! Overlay mounts: by the new mount interface where the kernel takes layers one by one (6.5), else by mount(2).
+//! Overlay mounts: by the new mount interface where the kernel takes layers one by one (6.5), else by mount(2). They
+//! are volatile (5.10): a writable layer never outlives the boot, so nothing of it is synced when it is unmounted.
 
 use super::errors::failed;
 use crate::frame::FrameError;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create, fsconfig_set_string, fsmount,
-    fsopen, mount, move_mount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, mount, move_mount,
 };
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -51,6 +52,7 @@ fn mount_by_layer(overlay: &Overlay) -> Result<(), Refusal> {
     for (key, value) in [("upperdir", overlay.upper), ("workdir", overlay.work), ("index", "off")] {
         fsconfig_set_string(&context, key, value).map_err(told)?;
     }
+    fsconfig_set_flag(&context, "volatile").map_err(told)?;
     fsconfig_create(&context).map_err(told)?;
     let made = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(told)?;
     move_mount(&made, "", CWD, overlay.target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(bare)
@@ -87,7 +89,7 @@ fn mount_by_options(overlay: &Overlay) -> Result<(), FrameError> {
 
 fn options(overlay: &Overlay, lower: &[String]) -> String {
     let (upper, work) = (escape(overlay.upper), escape(overlay.work));
-    format!("lowerdir={},upperdir={upper},workdir={work},index=off", lower.join(":"))
+    format!("lowerdir={},upperdir={upper},workdir={work},index=off,volatile", lower.join(":"))
 }
 
 /// Open layers have short names below /proc/self/fd.
@@ -131,6 +133,6 @@ mod tests {
         let lower = ["/l/top".to_owned(), "/l/a:b,c".to_owned()];
         let overlay = Overlay { lower: &lower, upper: "/u", work: "/w", target: "/t" };
         let plain: Vec<String> = lower.iter().map(|layer| escape(layer)).collect();
-        assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c,upperdir=/u,workdir=/w,index=off");
+        assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c,upperdir=/u,workdir=/w,index=off,volatile");
     }
 }

@@ -63,6 +63,9 @@ mod tests {
                     eth0:1234 9 5 0 0 0 0 0 4321 8 6 0 0 0 0 0\n";
         let found = interfaces(text);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].name.as_str(), found[0].rx_bytes.as_str(), found[0].tx_errors.as_str()), ("eth0", "1234", "6"));
+        assert_eq!(
+            (found[0].name.as_str(), found[0].rx_bytes.as_str(), found[0].tx_errors.as_str()),
+            ("eth0", "1234", "6")
+        );
     }
 }

@@ -14,7 +14,8 @@ const SHIM_END: Duration = Duration::from_secs(2);
 /// directory. Empty paths are skipped, what is gone already is fine.
 pub fn release_pod(ask: &ReleasePodAsk, call: &Call) -> Result<Done, FrameError> {
     let check = || call.check();
-    let given = |path: &str, step: &dyn Fn(&str) -> Result<(), FrameError>| if path.is_empty() { Ok(()) } else { step(path) };
+    let given =
+        |path: &str, step: &dyn Fn(&str) -> Result<(), FrameError>| if path.is_empty() { Ok(()) } else { step(path) };
     let steps = [
         cgroup_remove::remove(&ask.cgroup, SHIM_END, &check),
         given(&ask.shm, &mount::unmount),

@@ -21,7 +21,7 @@ const KILL_WAIT: Duration = Duration::from_secs(2);
 /// How much of stderr an error message carries.
 const TAIL_BYTES: usize = 1024;
 
-/// Runs the program with exactly this environment. A program that fails is a reply; `timeout` and `cancelled` are errors.
+/// Runs the program with exactly this environment. One that fails is a reply; `timeout` and `cancelled` are errors.
 pub fn run(ask: &RunAsk, call: &Call) -> Result<RunReply, FrameError> {
     let mut child = start(ask).map_err(|error| failed(format!("run {}", ask.path), error))?;
     let pid = Pid::from_child(&child);
@@ -66,7 +66,8 @@ fn start(ask: &RunAsk) -> std::io::Result<Child> {
 
 fn timeout(ask: &RunAsk, talk: &Talk) -> FrameError {
     let tail = &talk.stderr.kept[talk.stderr.kept.len().saturating_sub(TAIL_BYTES)..];
-    let message = format!("{} did not end within {} ms and was killed; stderr: {}", ask.path, ask.timeout_ms, text(tail).trim());
+    let message =
+        format!("{} did not end within {} ms and was killed; stderr: {}", ask.path, ask.timeout_ms, text(tail).trim());
     FrameError::new("timeout", message)
 }
 
@@ -131,8 +132,10 @@ impl<'a> Talk<'a> {
         }
         let timeout = Timespec::try_from(left).unwrap_or_default();
         let ready = {
-            let streams = [(&self.stdin, PollFlags::OUT), (&self.stdout.pipe, PollFlags::IN), (&self.stderr.pipe, PollFlags::IN)];
-            let mut fds: Vec<PollFd> = streams.iter().filter_map(|(fd, flags)| Some(PollFd::new(fd.as_ref()?, *flags))).collect();
+            let streams =
+                [(&self.stdin, PollFlags::OUT), (&self.stdout.pipe, PollFlags::IN), (&self.stderr.pipe, PollFlags::IN)];
+            let mut fds: Vec<PollFd> =
+                streams.iter().filter_map(|(fd, flags)| Some(PollFd::new(fd.as_ref()?, *flags))).collect();
             if mind_exit {
                 fds.push(PollFd::from_borrowed_fd(self.pidfd.as_fd(), PollFlags::IN));
             }

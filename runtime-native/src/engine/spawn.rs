@@ -125,7 +125,8 @@ impl Lines {
             }
             self.wait()?;
             let mut chunk = [0; 1024];
-            let count = rustix::io::read(&self.pipe, &mut chunk).map_err(|error| failed("read the ready pipe", error))?;
+            let count =
+                rustix::io::read(&self.pipe, &mut chunk).map_err(|error| failed("read the ready pipe", error))?;
             call.check()?;
             if count == 0 || self.pending.len() > LINE_MAX_BYTES {
                 return Err(FrameError::new("internal", "it ended before it listened, without saying why"));

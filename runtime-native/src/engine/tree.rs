@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::errors::{self, failed};
 use super::messages::{Done, RemoveTreesAsk};
-use super::walk::{self, Visit, walk};
 use super::mount;
+use super::walk::{self, Visit, walk};
 use crate::frame::FrameError;
 use rustix::fs::{AtFlags, FileType, IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags, openat, unlinkat};
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ pub fn remove_trees(ask: &RemoveTreesAsk, call: &Call) -> Result<Done, FrameErro
     errors::all(failures.into_iter().chain(removals.filter_map(Result::err)).collect()).map(|()| Done {})
 }
 
-/// Removes a tree, or whatever is at the path; nothing there is fine. Never crosses a mount: `in-use` when one is below.
+/// Removes a tree, or whatever is at the path; nothing there is fine. Crosses no mount: `in-use` when one is there.
 pub fn remove_tree(path: &Path, check: &dyn Fn() -> Result<(), FrameError>) -> Result<(), FrameError> {
     let mut result = Ok(());
     for _ in 0..ATTEMPTS {
@@ -37,9 +37,10 @@ pub fn remove_tree(path: &Path, check: &dyn Fn() -> Result<(), FrameError>) -> R
     check()?;
     match result {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(Errno::XDEV) => {
-            Err(FrameError::new("in-use", format!("could not remove {}: something is mounted below it", path.display())))
-        }
+        Err(Errno::XDEV) => Err(FrameError::new(
+            "in-use",
+            format!("could not remove {}: something is mounted below it", path.display()),
+        )),
         Err(error) => Err(failed(format!("remove {}", path.display()), error)),
     }
 }
@@ -63,7 +64,7 @@ struct Remove<'a> {
 impl Visit for Remove<'_> {
     fn meet(&mut self, dir: BorrowedFd, name: &CStr, kind: FileType) -> Result<bool, Errno> {
         self.met = self.met.wrapping_add(1);
-        if self.met % 256 == 0 && (self.check)().is_err() {
+        if self.met.is_multiple_of(256) && (self.check)().is_err() {
             return Err(Errno::CANCELED);
         }
         if kind == FileType::Directory {

@@ -69,7 +69,7 @@ impl Count<'_> {
 
 impl Visit for Count<'_> {
     fn meet(&mut self, dir: BorrowedFd, name: &CStr, _kind: FileType) -> Result<bool, Errno> {
-        if self.inodes % 256 == 0 && self.call.check().is_err() {
+        if self.inodes.is_multiple_of(256) && self.call.check().is_err() {
             return Err(Errno::CANCELED);
         }
         match statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {

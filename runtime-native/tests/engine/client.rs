@@ -147,11 +147,12 @@ pub fn is_mounted(path: &str) -> bool {
 /// Directories of a cgroup of this test in every version 1 hierarchy, or in the one of version 2.
 pub fn cgroup(name: &str) -> Value {
     let leaf = format!("berth-test-{}/{name}", std::process::id());
-    let v1: serde_json::Map<String, Value> = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"]
-        .into_iter()
-        .filter(|controller| Path::new(&format!("/sys/fs/cgroup/{controller}/tasks")).exists())
-        .map(|controller| (controller.to_owned(), json!(format!("/sys/fs/cgroup/{controller}/{leaf}"))))
-        .collect();
+    let v1: serde_json::Map<String, Value> =
+        ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"]
+            .into_iter()
+            .filter(|controller| Path::new(&format!("/sys/fs/cgroup/{controller}/tasks")).exists())
+            .map(|controller| (controller.to_owned(), json!(format!("/sys/fs/cgroup/{controller}/{leaf}"))))
+            .collect();
     if v1.is_empty() { json!({ "unified": format!("/sys/fs/cgroup/{leaf}") }) } else { Value::Object(v1) }
 }
 

@@ -22,11 +22,13 @@ fn another_protocol_and_an_unknown_call_are_unsupported_and_a_malformed_one_is_i
 #[test]
 fn the_engine_ends_well_when_its_connection_closes_and_takes_what_it_runs_along() {
     let mut engine = Engine::start();
-    let ask = json!({ "lane": "runtime", "path": "/bin/sh", "args": ["-c", "echo $$ >&2; sleep 60"], "env": {}, "stdin": "", "timeoutMs": 60000 });
+    let args = ["-c", "sleep 60; true"];
+    let ask = json!({ "lane": "runtime", "path": "/bin/sh", "args": args, "env": {}, "stdin": "", "timeoutMs": 60000 });
     engine.send("run", ask);
     let child = loop {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", engine.child.id())).unwrap();
-        let children = tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+        let children =
+            tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
         if let Some(pid) = children.collect::<String>().split_whitespace().next() {
             break pid.to_owned();
         }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 fn shell(script: &str, timeout_ms: u64) -> Value {
     let env = json!({ "PATH": "/usr/bin:/bin", "WORD": "exact" });
-    json!({ "lane": "runtime", "path": "/bin/sh", "args": ["-c", script], "env": env, "stdin": "", "timeoutMs": timeout_ms })
+    let args = ["-c", script];
+    json!({ "lane": "runtime", "path": "/bin/sh", "args": args, "env": env, "stdin": "", "timeoutMs": timeout_ms })
 }
 
 #[test]
@@ -27,7 +28,8 @@ fn a_program_killed_by_a_signal_is_told_so() {
 
 #[test]
 fn output_past_a_mebibyte_is_dropped_but_drained() {
-    let reply = Engine::start().call("run", shell("head -c 3000000 /dev/zero | tr '\\0' a; echo end >&2", 20000)).unwrap();
+    let reply =
+        Engine::start().call("run", shell("head -c 3000000 /dev/zero | tr '\\0' a; echo end >&2", 20000)).unwrap();
     assert_eq!(reply["stdout"].as_str().unwrap().len(), 1 << 20);
     assert_eq!(reply["stderr"], "end\n");
 }

@@ -72,7 +72,10 @@ fn a_shim_runs_detached_in_its_own_cgroup_outlives_the_engine_and_is_released_wh
     engine.call("releasePod", release(&pod)).unwrap();
     engine.call("releasePod", release(&pod)).unwrap();
     assert!(!is_mounted(&scratch.at("pod/shm")) && !is_mounted(&scratch.at("netns/ns")) && !cgroups_left(&pod));
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(), ["netns"]);
+    assert_eq!(
+        std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(),
+        ["netns"]
+    );
     assert_eq!(std::fs::read_dir(scratch.at("netns")).unwrap().count(), 0);
     remove_parents(&pod);
 }
