@@ -41,6 +41,8 @@ pub struct Container {
     /// Who waits for its delete, and how long that may take, in milliseconds.
     pub deleters: Vec<Caller>,
     pub delete_timeout_ms: u64,
+    /// The runtime refused a plain delete: the next one is forced.
+    pub delete_refused: bool,
     /// Sub-cgroups of ended execs that were not empty yet.
     pub leftover: Vec<SubCgroup>,
 }
@@ -80,6 +82,7 @@ impl Container {
             killed: false,
             deleters: Vec::new(),
             delete_timeout_ms: 0,
+            delete_refused: false,
             leftover: Vec::new(),
         }
     }

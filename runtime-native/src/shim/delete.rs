@@ -1,4 +1,5 @@
-//! Delete: whatever runs is killed, the runtime's `delete --force` is run, the container is forgotten.
+//! Delete: whatever runs is killed, the runtime's `delete` is run, the container is forgotten. It is forced only when it
+//! has to be: runc waits 100 ms at least before it looks whether a forced delete has killed anything.
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 
@@ -38,8 +39,9 @@ impl Shim {
         container.killed = true;
         container.cgroup.kill();
         let timeout_ms = container.delete_timeout_ms;
+        let words: &[&str] = if container.ended.is_some() && !container.delete_refused { &[] } else { &["--force"] };
         self.end_execs(serial);
-        if let Err(error) = self.run_verb(serial, "delete", &["--force"], timeout_ms, Then::Delete { container: serial }) {
+        if let Err(error) = self.run_verb(serial, "delete", words, timeout_ms, Then::Delete { container: serial }) {
             self.answer_deleters(serial, Err(error));
         }
     }
@@ -55,6 +57,9 @@ impl Shim {
         }
         if outcome.is_ok() {
             self.announce_exit(serial);
+        } else if self.container(serial).is_some_and(|found| !std::mem::replace(&mut found.delete_refused, true)) {
+            self.run_delete(serial);
+            return;
         }
         self.answer_deleters(serial, outcome);
     }
