@@ -15,6 +15,7 @@ mod dial;
 mod exec;
 mod exit;
 mod exits;
+mod heap;
 mod inherited;
 mod log;
 mod loopback;
@@ -42,6 +43,7 @@ use rustix::fs::Mode;
 
 /// Starts the pod described on descriptor 3, says so on descriptor 4, serves until it is told to quit.
 pub fn main() -> ExitCode {
+    heap::keep_small();
     inherited::close_on_exec();
     let _ = rustix::thread::set_name(c"berth-shim");
     rustix::process::umask(Mode::from_raw_mode(0o027));

@@ -33,15 +33,12 @@ struct Child<'a> {
 pub fn spawn(program: &Program) -> io::Result<i32> {
     let argv = program.argv.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
     let mut child = Child { program, argv, environment: [ENVIRONMENT.as_ptr(), std::ptr::null()], errno: 0 };
-    let mut stack = vec![0_u128; STACK_BYTES / 16];
+    let stack = Stack::new()?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let flags = if program.new_pid_namespace { flags | libc::CLONE_NEWPID } else { flags };
     // SAFETY: with CLONE_VFORK this thread sleeps until the child has executed or ended, so that stack and `child`
     // outlive its use of them; every signal is blocked, so no handler runs on the shared memory.
-    let pid = unsafe {
-        let top = stack.as_mut_ptr().add(stack.len()).cast::<c_void>();
-        libc::clone(run, top, flags, (&raw mut child).cast::<c_void>())
-    };
+    let pid = unsafe { libc::clone(run, stack.top(), flags, (&raw mut child).cast::<c_void>()) };
     if pid == -1 {
         return Err(io::Error::last_os_error());
     }
@@ -49,6 +46,32 @@ pub fn spawn(program: &Program) -> io::Result<i32> {
     match unsafe { (&raw const child.errno).read_volatile() } {
         0 => Ok(pid),
         errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// The child's stack, a mapping of its own so that nothing of it stays.
+struct Stack(*mut c_void);
+
+impl Stack {
+    fn new() -> io::Result<Self> {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        match unsafe { libc::mmap(std::ptr::null_mut(), STACK_BYTES, access, kind, -1, 0) } {
+            libc::MAP_FAILED => Err(io::Error::last_os_error()),
+            bottom => Ok(Self(bottom)),
+        }
+    }
+
+    /// Where a stack that grows downwards begins.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(STACK_BYTES)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped by `new` with that length, and its child has executed or ended.
+        unsafe { libc::munmap(self.0, STACK_BYTES) };
     }
 }
 

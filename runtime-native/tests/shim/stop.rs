@@ -76,8 +76,8 @@ fn what_a_container_leaves_in_a_shared_pid_namespace_ends_with_it() {
     let pod = pod::start(json!({ "pid": "pod" })).unwrap();
     let mut client = pod.connect(0);
     assert_eq!(client.hello["pausePid"], pod.pause_pid);
-    let comm = fs::read_to_string(format!("/proc/{}/comm", pod.pause_pid)).unwrap();
-    assert_eq!(comm, "berth-pause\n");
+    let comm = format!("/proc/{}/comm", pod.pause_pid);
+    eventually("PID 1 has its name", || fs::read_to_string(&comm).unwrap() == "berth-pause\n");
     let script = "setsid sleep 1000 & ps; exit 4";
     pod.run(&mut client, "a", &Wish { shared_pid: true, ..Wish::script(script) });
     pod.run(&mut client, "b", &Wish { shared_pid: true, ..Wish::script("sleep 1000") });
