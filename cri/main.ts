@@ -17,6 +17,8 @@ import { runtimeHandlers } from './runtime.ts';
 import { sandboxHandlers } from './sandbox.ts';
 import { startServer } from './server.ts';
 import { statsHandlers } from './stats.ts';
+import { streamingServer } from './streaming/http.ts';
+import { streamHandlers } from './streams.ts';
 
 /** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
 const CLOSE_GRACE_MS = 5_000;
@@ -44,6 +46,8 @@ async function run(config: Config): Promise<void> {
   const observation = await observe(config, metrics, log);
   const daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
   const { context } = daemon;
+  const streaming = streamingServer(context, { address: config.streamAddress, port: config.streamPort });
+  if (config.streamPort !== 0) await streaming.listen();
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
     listen: config.listen,
@@ -52,6 +56,7 @@ async function run(config: Config): Promise<void> {
       ...sandboxHandlers(context),
       ...containerHandlers(context),
       ...statsHandlers(context),
+      ...streamHandlers(context, streaming),
     },
     image: imageHandlers(context.images),
     log,
@@ -61,6 +66,7 @@ async function run(config: Config): Promise<void> {
 
   const end = async (signal: string): Promise<void> => {
     log.info('berthd ends, pods go on', { signal });
+    await streaming.close();
     await server.close(CLOSE_GRACE_MS);
     await daemon.close();
     await Promise.all([nats?.close(), observation?.close()]);

@@ -1,6 +1,6 @@
 // Runs critest, the conformance suite of the CRI, against a berthd of its own and prints what passed and failed.
 //
-//   node e2e/critest.ts [--focus REGEXP] [--peer containerd]
+//   node e2e/critest.ts [--focus REGEXP] [--peer containerd] [--websocket]
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,9 @@ type Spec = {
   Failure?: { Message: string };
 };
 
-const { values: options } = parseArgs({ options: { focus: { type: 'string' }, peer: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { focus: { type: 'string' }, peer: { type: 'string' }, websocket: { type: 'boolean' } },
+});
 const daemonOptions = { args: ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'] };
 let passed = false;
 const store = await imageStore();
@@ -71,6 +73,7 @@ async function suite(daemon: Daemon): Promise<boolean> {
     '--ginkgo.json-report',
     report,
     ...(options.focus === undefined ? [] : ['--ginkgo.focus', options.focus]),
+    ...(options.websocket === true ? ['-websocket-exec', '-websocket-attach', '-websocket-portforward'] : []),
   ];
   const critest = start(tool('critest'), args, log, { TMPDIR: shared });
   await until(() => critest.ended() !== undefined, 20 * 60_000, 'critest to end');

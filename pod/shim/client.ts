@@ -54,13 +54,13 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
   };
 }
 
-/** A connection to `socket`, past the hello and one call, whose further bytes are packets. */
-export async function openStream<N extends 'exec' | 'attach'>(
+/** A connection to `socket`, past the hello and one call, whose further bytes are packets (those of a port after `dial`). */
+export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
   socket: string,
   name: N,
   ask: ShimCalls[N]['ask'],
 ): Promise<{ reply: ShimCalls[N]['reply']; connection: Socket; first: Buffer }> {
-  const connection = await dial(socket);
+  const connection = await dial(socket, name === 'dial');
   const frames = firstFrames(connection, 2);
   connection.write(encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 }));
   connection.write(encodeFrame({ ...ask, id: 2, call: name }));
@@ -119,9 +119,10 @@ function failedToo(replies: Reply[], count: number, refused: Reply): Reply[] {
   return replies.length < count ? [{ ...refused, id: refused.id + 1 }] : [];
 }
 
-function dial(socket: string): Promise<Socket> {
+/** Connects; with `allowHalfOpen` the other side's end does not end ours. */
+function dial(socket: string, allowHalfOpen = false): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const connection = connect(socket);
+    const connection = connect({ path: socket, allowHalfOpen });
     connection.once('connect', () => resolve(connection));
     connection.once('error', (error) => {
       reject(new RuntimeError('unavailable', `no shim listens on ${socket}: ${error.message}`, error));
