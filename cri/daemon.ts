@@ -59,7 +59,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       oom: (_, id) => outOfMemory(context, id),
       lost: (id) => void context.turns.run(id, () => sandboxLost(context, id)),
     }),
-    turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(),
+    turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(), starting: new Set(),
   };
   await recover(context);
   void sweepRoot(context);

@@ -25,6 +25,8 @@ export type PodContext = {
   turns: KeyedQueue;
   operations: Operations;
   exits: ExitWaiters;
+  /** Containers whose start is on its way; their end is told after it, however soon it comes. */
+  starting: Set<string>;
   runtimes: Runtimes;
   cgroup: { driver: CgroupDriver; host: Hierarchies; defaultParent: string };
   host: HostFacts;

@@ -22,5 +22,5 @@ function settle(context: PodContext, id: string, event: ProcessEvent): void {
   if (now === before || !now.exit) return;
   context.store.containers.put(now);
   context.exits.told(id, now.exit);
-  if (now.state === 'exited') context.publish(containerEvent(context, 'container.exited', now));
+  if (now.state === 'exited' && !context.starting.has(id)) context.publish(containerEvent(context, 'container.exited', now));
 }

@@ -18,6 +18,7 @@ async function startInTurn(context: PodContext, id: string): Promise<void> {
   if (container.state !== 'created') {
     throw new RuntimeError('wrong-state', `container ${id} is ${container.state}: only a created one can be started`);
   }
+  context.starting.add(id);
   try {
     const { startedAtNs } = await timed(context.meter, 'start_container', 'runtime', () =>
       context.shims.of(container.sandboxId).call('start', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS }),
@@ -28,6 +29,10 @@ async function startInTurn(context: PodContext, id: string): Promise<void> {
     const now = store.containers.get(id);
     if (now) store.containers.put({ ...now, message: String(error instanceof Error ? error.message : error) });
     throw whileDoing(`start container ${container.name} (${id})`, error);
+  } finally {
+    context.starting.delete(id);
+    const now = store.containers.get(id);
+    if (now?.state === 'exited') context.publish(containerEvent(context, 'container.exited', now));
   }
 }
 
