@@ -49,7 +49,6 @@ export const options = {
     fallback: () => (existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs'),
     automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
   },
-  pidsLimit: option('Containers', integer('N', 0, 4_194_304), 0, 'Most processes in a container for which the kubelet sets no limit; 0 for no limit.'),
 
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
 
