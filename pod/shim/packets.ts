@@ -1,4 +1,4 @@
-import { PACKET } from '../../api/shim.ts';
+import type { PACKET } from '../../api/shim.ts';
 
 /** One packet of a stream connection. */
 export type Packet = { kind: number; body: Buffer };
