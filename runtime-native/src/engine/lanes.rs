@@ -14,6 +14,11 @@ const SMALL_STACK_BYTES: usize = 192 << 10;
 /// TLS and decompression keep large frames on the stack.
 const FETCH_STACK_BYTES: usize = 1 << 20;
 
+/// Lanes that give way to others: nobody's pod may wait for the bytes of an image or for a tree's removal.
+const YIELDING: [&str; 2] = ["fetch", "disk"];
+/// How far they give way (setpriority(2), for each thread by itself).
+const YIELDING_NICE: i32 = 10;
+
 /// A piece of work that answers its call itself.
 pub type Job = Box<dyn FnOnce() + Send>;
 
@@ -123,6 +128,10 @@ impl Queue {
     }
 
     fn work(&self) {
+        if YIELDING.contains(&self.name) {
+            // What cannot be had is gone without: the lane works all the same.
+            let _ = rustix::process::nice(YIELDING_NICE);
+        }
         while let Some(job) = self.next() {
             job();
         }
