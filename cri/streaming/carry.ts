@@ -7,17 +7,26 @@ import { type Client, write } from './client.ts';
 import type { Session } from './session.ts';
 
 /** A stream connection of a shim, past its reply, and the bytes that came right behind that. */
-export type ShimStream = { connection: Socket; first: Buffer };
+export type ShimStream = {
+  connection: Socket;
+  first: Buffer;
+  /** A client that says no more has detached: what runs there goes on without it. */
+  detaches: boolean;
+};
 
 /**
- * Carries bytes between a client and a shim's exec or attach until that ends, each side only as fast as the other takes
- * them. Returns its status; null when the connection ends without one.
+ * Carries bytes between a client and a shim's exec or attach until that ends or the client detaches, each side only as
+ * fast as the other takes them. Returns its status; null when the connection ends without one.
  */
 export async function carry(shim: ShimStream, client: Client, session: Session): Promise<ExecStatus | null> {
-  void carryInput(shim.connection, client.stdin, session);
   carryResizes(shim.connection, client.resize);
-  return await carryOutput(shim, client, session);
+  const input = carryInput(shim.connection, client.stdin, session);
+  const output = carryOutput(shim, client, session);
+  const ended = shim.detaches && client.stdin ? Promise.race([output, input.then(() => detached)]) : output;
+  return await ended.finally(() => shim.connection.destroy());
 }
+
+const detached: ExecStatus = { exitCode: 0, signal: 0, timedOut: false };
 
 /** Stdin to its end, which an empty packet says. */
 async function carryInput(connection: Socket, stdin: Readable | null, session: Session): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { decode } from '../../api/cri.ts';
 import { asRuntimeError } from '../../api/errors.ts';
 import type { PodContext } from '../../pod/context.ts';
 import { commandProcess, runningContainer } from '../../pod/container/exec.ts';
@@ -49,7 +50,7 @@ async function startExec(context: PodContext, ask: CommandAsk & { kind: 'exec' }
   const container = runningContainer(context, ask.containerId);
   // The shim adds `terminal` itself.
   const { terminal: _, ...process } = await commandProcess(context, container, { args: ask.command, tty: ask.tty });
-  return await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
+  const opened = await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
     container: container.id,
     exec: randomBytes(6).toString('hex'),
     process,
@@ -57,15 +58,15 @@ async function startExec(context: PodContext, ask: CommandAsk & { kind: 'exec' }
     stdin: ask.stdin,
     timeoutMs: 0,
   });
+  return { ...opened, detaches: false };
 }
 
+/** The end of its stdin detaches a client, unless that end is the container's too (CRI ContainerConfig.stdin_once). */
 async function startAttach(context: PodContext, ask: CommandAsk & { kind: 'attach' }): Promise<ShimStream> {
   const container = runningContainer(context, ask.containerId);
   const { stdin, stdout, stderr } = ask;
-  return await openStream(podPaths(context.roots, container.sandboxId).socket, 'attach', {
-    container: container.id,
-    stdin,
-    stdout,
-    stderr,
-  });
+  const wanted = { container: container.id, stdin, stdout, stderr };
+  const opened = await openStream(podPaths(context.roots, container.sandboxId).socket, 'attach', wanted);
+  const { stdin_once, tty } = decode('ContainerConfig', container.config);
+  return { ...opened, detaches: tty || !stdin_once };
 }

@@ -8,12 +8,17 @@ export type Result = { readonly stdout: string; readonly stderr: string; readonl
 
 /** Runs the real crictl against the daemon; pods and containers it makes count as the daemon's. */
 export async function crictl(daemon: Daemon, ...args: readonly string[]): Promise<Result> {
-  const config = join(daemon.directory, 'crictl.yaml');
-  writeFileSync(config, `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`);
-  const result = await run(tool('crictl'), ['--config', config, ...args]);
+  const result = await run(tool('crictl'), ['--config', crictlConfig(daemon), ...args]);
   const id = result.stdout.trim();
   if (/^[0-9a-f]{64}$/.test(id)) daemon.cri.ids.add(id);
   return result;
+}
+
+/** Writes crictl's own configuration and returns its path. */
+export function crictlConfig(daemon: Daemon): string {
+  const config = join(daemon.directory, 'crictl.yaml');
+  writeFileSync(config, `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`);
+  return config;
 }
 
 /** crictl's output without the last newline; throws with its error text when it fails. */

@@ -18,6 +18,9 @@ export type Replies = {
   ReopenContainerLog: object;
   UpdateContainerResources: object;
   ExecSync: { stdout: Buffer; stderr: Buffer; exit_code: number };
+  Exec: { url: string };
+  Attach: { url: string };
+  PortForward: { url: string };
   ContainerStats: { stats: ContainerStats };
   ListContainerStats: { stats: ContainerStats[] };
   PullImage: { image_ref: string };

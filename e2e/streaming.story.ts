@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { status } from '@grpc/grpc-js';
+import test from 'ava';
+import { crictl } from './harness/crictl.ts';
+import type { Daemon } from './harness/daemon.ts';
+import { createContainer, containerConfig, exitOf, runPod, runScript } from './harness/pod.ts';
+import { until } from './harness/process.ts';
+import { story } from './harness/story.ts';
+import { openSocket, startCrictl } from './harness/streams.ts';
+
+const stage = story();
+
+const codeOf = async (call: Promise<unknown>): Promise<number> =>
+  await call.then(
+    () => status.OK,
+    (error: { code: number }) => error.code,
+  );
+
+async function idle(daemon: Daemon, name: string): Promise<string> {
+  return await runScript(daemon, await runPod(daemon, name), 'c', 'sleep 1000');
+}
+
+for (const transport of ['spdy', 'websocket']) {
+  test(`exec over ${transport}: output, error output and exit code reach the client apart`, async (t) => {
+    const { daemon } = stage();
+    const container = await idle(daemon, `exec-${transport}`);
+    const result = await crictl(
+      daemon,
+      'exec',
+      '-r',
+      transport,
+      container,
+      'sh',
+      '-c',
+      'echo out; echo err >&2; exit 7',
+    );
+    t.is(result.stdout, 'out\n');
+    t.regex(result.stderr, /^err\n/);
+    t.regex(result.stderr, /exit code 7/);
+    t.not(result.code, 0);
+    t.is((await crictl(daemon, 'exec', '-r', transport, container, 'true')).code, 0);
+  });
+
+  test(`exec over ${transport}: megabytes pass through stdin and back, and the command sees their end`, async (t) => {
+    const { daemon } = stage();
+    const container = await idle(daemon, `bulk-${transport}`);
+    const bytes = Buffer.alloc(24 << 20, 'some bytes ');
+    const sum = startCrictl(
+      daemon,
+      'exec',
+      '-i',
+      '-r',
+      transport,
+      container,
+      'sh',
+      '-c',
+      'cat | tee /dev/stderr | md5sum',
+    );
+    sum.stdin.end(bytes);
+    t.is(await sum.ended, 0, sum.stderr().slice(-500));
+    t.is(sum.stdout().split(' ')[0], createHash('md5').update(bytes).digest('hex'));
+    t.is(sum.stderr().length, bytes.length);
+  });
+
+  test(`attach over ${transport}: two clients share the output, one writes, and its end ends the container`, async (t) => {
+    const { daemon } = stage();
+    const pod = await runPod(daemon, `attach-${transport}`);
+    const script = 'while read line; do echo "got $line"; done; echo over';
+    const container = await createContainer(
+      daemon,
+      pod,
+      containerConfig('c', ['sh', '-c', script], { stdin: true, stdin_once: true }),
+    );
+    await daemon.cri.call('StartContainer', { container_id: container });
+    const writer = startCrictl(daemon, 'attach', '-i', '-r', transport, container);
+    const reader = startCrictl(daemon, 'attach', '-r', transport, container);
+    t.teardown(() => reader.child.kill('SIGKILL'));
+    const written = setInterval(() => writer.stdin.write('x\n'), 200);
+    t.teardown(() => clearInterval(written));
+    await until(() => writer.stdout().includes('got x') && reader.stdout().includes('got x'), 10_000, 'both to see it');
+    clearInterval(written);
+    writer.stdin.end('last\n');
+    t.is(await writer.ended, 0, writer.stderr());
+    t.is(await reader.ended, 0, reader.stderr());
+    t.regex(writer.stdout(), /got last\nover\n$/);
+    t.is((await exitOf(daemon, container)).exit_code, 0);
+  });
+}
+
+test('an exec that nobody reads from waits, and costs no memory', async (t) => {
+  const { daemon } = stage();
+  const container = await idle(daemon, 'slow');
+  const flood = startCrictl(daemon, 'exec', container, 'sh', '-c', 'head -c 400000000 /dev/zero; echo done >&2');
+  flood.child.stdout?.pause();
+  flood.child.kill('SIGSTOP');
+  const before = memoryOf(daemon);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  t.true(memoryOf(daemon) - before < 32 << 20, `${memoryOf(daemon) - before} bytes more`);
+  flood.child.stdout?.removeAllListeners('data');
+  flood.child.stdout?.resume();
+  flood.child.kill('SIGCONT');
+  t.is(await flood.ended, 0);
+  t.regex(flood.stderr(), /^done/);
+});
+
+test('an exec ends with its client, with its container and with the code of the signal', async (t) => {
+  const { daemon } = stage();
+  const container = await idle(daemon, 'ends');
+  const abandoned = startCrictl(daemon, 'exec', '-i', container, 'sh', '-c', 'echo up; exec sleep 4321');
+  await until(() => abandoned.stdout() === 'up\n', 10_000, 'the exec to run');
+  abandoned.child.kill('SIGKILL');
+  await until(
+    async () => (await crictl(daemon, 'exec', container, 'pgrep', '-f', 'sleep 432[1]')).stdout === '',
+    10_000,
+    'it to be killed',
+  );
+
+  const killed = startCrictl(daemon, 'exec', container, 'sh', '-c', 'echo up; sleep 1000');
+  await until(() => killed.stdout() === 'up\n', 10_000, 'the exec to run');
+  await daemon.cri.call('StopContainer', { container_id: container, timeout: 0 });
+  await killed.ended;
+  t.regex(killed.stderr(), /exit code 137/);
+});
+
+test('a command that cannot start is told to the client', async (t) => {
+  const { daemon } = stage();
+  const container = await idle(daemon, 'missing');
+  const result = await crictl(daemon, 'exec', container, '/no/such/program');
+  t.not(result.code, 0);
+  t.regex(result.stderr, /no such file/);
+});
+
+test('every WebSocket protocol of exec carries stdin, stdout, stderr and status as it should', async (t) => {
+  const { daemon } = stage();
+  const container_id = await idle(daemon, 'protocols');
+  const cmd = ['sh', '-c', 'echo up; read line; echo "got $line"; echo err >&2; exit 3'];
+  for (const protocol of [
+    'v5.channel.k8s.io',
+    'v4.channel.k8s.io',
+    'v4.base64.channel.k8s.io',
+    'channel.k8s.io',
+    'base64.channel.k8s.io',
+    '',
+  ]) {
+    const { url } = await daemon.cri.call('Exec', { container_id, cmd, stdin: true, stdout: true, stderr: true });
+    const socket = await openSocket(url, protocol);
+    t.is(socket.protocol, protocol);
+    socket.send(0, 'it\n');
+    await socket.closed;
+    t.is(socket.text(1), 'up\ngot it\n', protocol);
+    t.is(socket.text(2), 'err\n', protocol);
+    if (protocol.startsWith('v')) t.is((JSON.parse(socket.text(3)) as { reason: string }).reason, 'NonZeroExitCode');
+    else t.is(socket.text(3), 'command terminated with non-zero exit code: exit status 3');
+  }
+});
+
+test('a v5 WebSocket ends stdin alone', async (t) => {
+  const { daemon } = stage();
+  const container_id = await idle(daemon, 'half');
+  const { url } = await daemon.cri.call('Exec', {
+    container_id,
+    cmd: ['sh', '-c', 'cat; echo end'],
+    stdin: true,
+    stdout: true,
+  });
+  const socket = await openSocket(url, 'v5.channel.k8s.io');
+  socket.send(0, 'all\n');
+  socket.end(0);
+  await socket.closed;
+  t.is(socket.text(1), 'all\nend\n');
+  t.is(socket.text(3), '{"metadata":{},"status":"Success"}');
+});
+
+test('a URL works once; unknown ones, other kinds and protocols nobody speaks are refused', async (t) => {
+  const { daemon } = stage();
+  const container_id = await idle(daemon, 'refused');
+  const urlOf = async (): Promise<string> =>
+    (await daemon.cri.call('Exec', { container_id, cmd: ['true'], stdout: true })).url;
+  const url = await urlOf();
+  await (await openSocket(url, 'v4.channel.k8s.io')).closed;
+  await t.throwsAsync(openSocket(url, 'v4.channel.k8s.io'));
+  await t.throwsAsync(openSocket((await urlOf()).replace('/exec/', '/attach/'), 'v4.channel.k8s.io'));
+  await t.throwsAsync(openSocket((await urlOf()).replace(/.$/, '_'), 'v4.channel.k8s.io'));
+  await t.throwsAsync(openSocket(await urlOf(), 'v9.channel.k8s.io'));
+  t.is((await fetch(await urlOf())).status, 400);
+  t.regex(url, /^http:\/\/127\.0\.0\.1:\d+\/exec\/[\w-]{22,}$/);
+});
+
+test('Exec, Attach and PortForward refuse what cannot be done', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'invalid');
+  const container_id = await runScript(daemon, pod, 'c', 'exit 0');
+  const [unknown, cmd] = ['f'.repeat(64), ['true']];
+  await exitOf(daemon, container_id);
+  t.is(await codeOf(daemon.cri.call('Exec', { container_id: unknown, cmd, stdout: true })), status.NOT_FOUND);
+  t.is(await codeOf(daemon.cri.call('Attach', { container_id: unknown, stdout: true })), status.NOT_FOUND);
+  t.is(await codeOf(daemon.cri.call('PortForward', { pod_sandbox_id: unknown })), status.NOT_FOUND);
+  t.is(await codeOf(daemon.cri.call('Exec', { container_id, cmd, stdout: true })), status.NOT_FOUND);
+  const running = await runScript(daemon, pod, 'r', 'sleep 1000');
+  t.is(await codeOf(daemon.cri.call('Exec', { container_id: running, cmd })), status.INVALID_ARGUMENT);
+  t.is(await codeOf(daemon.cri.call('Attach', { container_id: running })), status.INVALID_ARGUMENT);
+  const both = { container_id: running, cmd, stdout: true, stderr: true, tty: true };
+  t.is(await codeOf(daemon.cri.call('Exec', both)), status.INVALID_ARGUMENT);
+  await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
+  t.is(await codeOf(daemon.cri.call('PortForward', { pod_sandbox_id: pod.id })), status.FAILED_PRECONDITION);
+});
+
+function memoryOf(daemon: Daemon): number {
+  return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${daemon.pid()}/status`, 'utf8'))?.[1]) * 1024;
+}
