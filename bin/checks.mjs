@@ -10,7 +10,7 @@ const sections = [
   { name: 'types', command: [node, 'node_modules/typescript/bin/tsc', '-p', '.'], count: countOne },
   { name: 'lint', command: ['node_modules/.bin/biome', 'lint', '--error-on-warnings', '.'], count: countOne },
   { name: 'unit', command: ava, count: countAva },
-  { name: 'native', command: ['cargo', 'test'], cwd: 'runtime-native', count: countCargo },
+  { name: 'native', command: ['cargo', 'test', '--no-fail-fast'], cwd: 'runtime-native', count: countCargo },
   { name: 'stories', command: [...ava, '--config', 'e2e/ava.config.js'], count: countAva, needs: 'e2e/ava.config.js' },
 ];
 
