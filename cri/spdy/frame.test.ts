@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import test from 'ava';
 import {
   dataHead,
@@ -79,4 +80,17 @@ test('what is written has the bytes of the specification', (t) => {
   t.is(pingFrame(2).toString('hex'), '8003000600000004' + '00000002');
   t.is(goAwayFrame(7).toString('hex'), '8003000700000008' + '00000007' + '00000000');
   t.is(dataHead(3, 10, true).toString('hex'), '00000003' + '0100000a');
+});
+
+test('bytes of chance are frames or refused, never anything else', (t) => {
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Buffer.concat([open, pingFrame(1), resetFrame(1, RESET.cancel), data(1, 'abc', true)]);
+    for (let i = 0; i < 4; i++) bytes[randomInt(bytes.length)] = randomInt(256);
+    try {
+      frameReader()(bytes);
+    } catch (error) {
+      t.true(error instanceof RangeError, bytes.toString('hex'));
+    }
+  }
+  t.pass();
 });

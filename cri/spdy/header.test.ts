@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { constants, deflateSync, inflateRawSync } from 'node:zlib';
 import test from 'ava';
 import { dictionary } from './dictionary.ts';
@@ -74,4 +75,23 @@ test('an empty block reads as no headers, first or later', (t) => {
   t.is(read(emptyBlock(true)).size, 0);
   t.is(read(emptyBlock(false)).size, 0);
   t.is(inflateRawSync(emptyBlock(false), { finishFlush: constants.Z_SYNC_FLUSH }).length, 4);
+});
+
+test('blocks of chance are headers or refused, never anything else', (t) => {
+  const sent = compressed(
+    block([
+      ['streamType', 'stdin'],
+      ['port', '80'],
+    ]),
+  );
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Buffer.from(sent);
+    for (let i = 0; i < 3; i++) bytes[randomInt(bytes.length)] = randomInt(256);
+    try {
+      headerReader()(bytes);
+    } catch (error) {
+      t.true(error instanceof RangeError, bytes.toString('hex'));
+    }
+  }
+  t.pass();
 });

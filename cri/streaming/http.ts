@@ -131,6 +131,8 @@ async function upgrade(
   const upgraded = upgradeOf(ask.kind, request.headers);
   if ('status' in upgraded) return refuse(socket, upgraded.status, upgraded.message, upgraded.headers);
   const session = start(ask);
+  session.own(socket);
+  socket.once('close', () => session.end('the client went away'));
   const { serveStream } = await import('./serve.ts');
   (socket as Socket).setKeepAlive(true, defaultLimits.beatMs);
   socket.write(upgraded.head);

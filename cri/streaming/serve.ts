@@ -15,14 +15,11 @@ export async function serveStream(
   upgraded: Upgraded,
   session: Session,
 ): Promise<void> {
-  const { socket } = upgraded;
-  session.own(socket);
-  socket.once('close', () => session.end('the client went away'));
   if (ask.kind === 'portforward') return servePortForward(context, ask, upgraded, session);
   try {
     await serveCommand(context, ask, upgraded, session);
     session.onBeat(() => undefined);
-    socket.resume();
+    upgraded.socket.resume();
     setTimeout(() => session.end('the client did not close its side'), LINGER_MS).unref();
   } catch (error) {
     session.end(asRuntimeError(error).message);

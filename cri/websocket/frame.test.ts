@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import test from 'ava';
 import { acceptOf, type Frame, frameHead, frameReader, OPCODE } from './frame.ts';
 
@@ -79,4 +80,22 @@ test('what a client must not send is refused', (t) => {
 
 test("the answer to a client's key is the one of RFC 6455", (t) => {
   t.is(acceptOf('dGhlIHNhbXBsZSBub25jZQ=='), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+});
+
+test('bytes of chance are frames or refused, never anything else', (t) => {
+  const sent = Buffer.concat([
+    masked(OPCODE.binary, 'a', { fin: false }),
+    masked(OPCODE.ping, 'p'),
+    masked(OPCODE.continuation, 'b'),
+  ]);
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Buffer.from(sent);
+    for (let i = 0; i < 3; i++) bytes[randomInt(bytes.length)] = randomInt(256);
+    try {
+      frameReader()(bytes);
+    } catch (error) {
+      t.true(error instanceof RangeError, bytes.toString('hex'));
+    }
+  }
+  t.pass();
 });
