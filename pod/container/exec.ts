@@ -11,8 +11,11 @@ import type { OciSpec } from '../spec/oci.ts';
 import { execProcess } from '../spec/process.ts';
 import { knownContainer } from './start.ts';
 
-/** Most that ExecSync keeps of each stream, in bytes; the rest is read and thrown away (CRI ExecSyncResponse). */
-export const EXEC_SYNC_CAP_BYTES = 16 << 20;
+/**
+ * Most that ExecSync keeps of both streams together, in bytes; the rest is read and thrown away (CRI ExecSyncResponse:
+ * 16 MiB). A little less than that, because the kubelet refuses a reply of more than 16 MiB with all its framing.
+ */
+export const EXEC_SYNC_CAP_BYTES = (16 << 20) - 1024;
 
 export type ExecResult = { stdout: Buffer; stderr: Buffer; exitCode: number };
 
@@ -69,10 +72,11 @@ export async function commandProcess(
 
 type Collected = { stdout: Buffer; stderr: Buffer; status: ExecStatus | null };
 
-/** Reads packets to the end of the connection, at most the cap of each stream. */
+/** Reads packets to the end of the connection, keeping at most the cap. */
 async function collect(connection: AsyncIterable<Buffer>, first: Buffer): Promise<Collected> {
   const read = packetReader();
-  const streams = { [PACKET.stdout]: cappedBytes(), [PACKET.stderr]: cappedBytes() };
+  const room = { bytes: EXEC_SYNC_CAP_BYTES };
+  const streams = { [PACKET.stdout]: cappedBytes(room), [PACKET.stderr]: cappedBytes(room) };
   let status: ExecStatus | null = null;
   const take = (chunk: Buffer): void => {
     for (const { kind, body } of read(chunk)) {
@@ -88,15 +92,15 @@ async function collect(connection: AsyncIterable<Buffer>, first: Buffer): Promis
   return { stdout: streams[PACKET.stdout].bytes(), stderr: streams[PACKET.stderr].bytes(), status };
 }
 
-function cappedBytes(): { add(chunk: Buffer): void; bytes(): Buffer } {
+/** Collects bytes while there is room, which streams may share. */
+function cappedBytes(room: { bytes: number }): { add(chunk: Buffer): void; bytes(): Buffer } {
   const chunks: Buffer[] = [];
-  let size = 0;
   return {
     add(chunk) {
-      const kept = chunk.subarray(0, EXEC_SYNC_CAP_BYTES - size);
+      const kept = chunk.subarray(0, room.bytes);
       if (kept.length === 0) return;
       chunks.push(Buffer.from(kept));
-      size += kept.length;
+      room.bytes -= kept.length;
     },
     bytes: () => Buffer.concat(chunks),
   };
