@@ -9,6 +9,7 @@ import { stopContainer } from '../pod/container/stop.ts';
 import { updateContainer } from '../pod/container/update.ts';
 import type { PodContext } from '../pod/context.ts';
 import { type Container, exitReason } from '../pod/record.ts';
+import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { containerInfo } from './info.ts';
 import type { RuntimeHandlers } from './server.ts';
@@ -37,8 +38,8 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
       const container = knownContainer(context, request.container_id);
       return { status: statusOf(container), info: request.verbose ? await containerInfo(context, container) : {} };
     },
-    ListContainers: async (request) =>
-      encodedList([...context.store.containers.all()].filter((one) => matches(one, request.filter)).map(listItem)),
+    ListContainers: async ({ filter }) => encodedList(listed(context, filter)),
+    StreamContainers: ({ filter }) => streamedList(listed(context, filter)),
     UpdateContainerResources: async (request, { signal }) => {
       await updateContainer(context, request.container_id, request.linux, signal);
       return {};
@@ -58,6 +59,10 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
 /** Seconds of a request (int64 as text, never negative here) in milliseconds. */
 function graceMs(seconds: string): number {
   return Math.max(0, Number(seconds)) * 1000;
+}
+
+function listed(context: PodContext, filter: ContainerFilter | null): Buffer[] {
+  return [...context.store.containers.all()].filter((one) => matches(one, filter)).map(listItem);
 }
 
 function matches(container: Container, filter: ContainerFilter | null): boolean {

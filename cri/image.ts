@@ -6,19 +6,19 @@ import {
   encode,
   encodedList,
   type FilesystemUsage,
+  type ImageFilter,
   type ImageSpec,
 } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { AuthConfig, Image, Images } from '../image/record.ts';
+import { streamedList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 
 /** The rpcs on images. */
-export function imageHandlers(images: Images): Required<Omit<ImageHandlers, 'StreamImages'>> {
+export function imageHandlers(images: Images): Required<ImageHandlers> {
   return {
-    ListImages: async ({ filter }) => {
-      const reference = filter?.image?.image;
-      return encodedList((reference ? found(images, reference) : images.list()).map(listItem));
-    },
+    ListImages: async ({ filter }) => encodedList(listed(images, filter)),
+    StreamImages: ({ filter }) => streamedList(listed(images, filter)),
     ImageStatus: async ({ image: spec, verbose }) => {
       const image = images.find(named('ImageStatus', spec));
       if (image === undefined) return {};
@@ -38,6 +38,11 @@ export function imageHandlers(images: Images): Required<Omit<ImageHandlers, 'Str
       return { image_filesystems: [usage], container_filesystems: [usage] };
     },
   };
+}
+
+function listed(images: Images, filter: ImageFilter | null): Buffer[] {
+  const reference = filter?.image?.image;
+  return (reference ? found(images, reference) : images.list()).map(listItem);
 }
 
 function found(images: Images, reference: string): Image[] {

@@ -5,6 +5,7 @@ import type { Sandbox } from '../pod/record.ts';
 import { removeSandbox } from '../pod/sandbox/remove.ts';
 import { runSandbox } from '../pod/sandbox/run.ts';
 import { stopSandbox } from '../pod/sandbox/stop.ts';
+import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { sandboxInfo } from './info.ts';
 import type { RuntimeHandlers } from './server.ts';
@@ -28,8 +29,8 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
       return { status: statusOf(sandbox), info: request.verbose ? await sandboxInfo(context, sandbox) : {} };
     },
-    ListPodSandbox: async (request) =>
-      encodedList([...context.store.sandboxes.all()].filter((one) => matches(one, request.filter)).map(listItem)),
+    ListPodSandbox: async ({ filter }) => encodedList(listed(context, filter)),
+    StreamPodSandboxes: ({ filter }) => streamedList(listed(context, filter)),
   };
 }
 
@@ -38,6 +39,10 @@ export function knownSandbox(context: PodContext, id: string): Sandbox {
   const sandbox = context.store.sandboxes.find(id);
   if (!sandbox || sandbox.state === 'creating') throw new RuntimeError('not-found', `no sandbox ${id}`);
   return sandbox;
+}
+
+function listed(context: PodContext, filter: PodSandboxFilter | null): Buffer[] {
+  return [...context.store.sandboxes.all()].filter((one) => matches(one, filter)).map(listItem);
 }
 
 function matches(sandbox: Sandbox, filter: PodSandboxFilter | null): boolean {

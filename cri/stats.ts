@@ -1,10 +1,11 @@
-import type { ContainerStats, ContainerStatsFilter, Draft, PodSandboxStats, PodSandboxStatsFilter } from '../api/cri.ts';
+import { type ContainerStats, type ContainerStatsFilter, type Draft, encode, encodedList, type PodSandboxStats, type PodSandboxStatsFilter } from '../api/cri.ts';
 import type { CgroupSample } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { knownContainer } from '../pod/container/start.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
 import { type ContainerSample, type PodSample, sampler } from '../pod/stats/sample.ts';
+import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { knownSandbox } from './sandbox.ts';
 import type { RuntimeHandlers } from './server.ts';
@@ -12,6 +13,14 @@ import type { RuntimeHandlers } from './server.ts';
 /** The rpcs that read counters. */
 export function statsHandlers(context: PodContext): RuntimeHandlers {
   const sample = sampler(context);
+  const containers = async (filter: ContainerStatsFilter | null): Promise<Buffer[]> => {
+    const asked = [...context.store.containers.all()].filter((one) => one.state === 'running' && containerMatches(one, filter));
+    return (await sample.containers(asked)).map((one) => encode('ContainerStats', containerStats(context, one)));
+  };
+  const pods = async (filter: PodSandboxStatsFilter | null): Promise<Buffer[]> => {
+    const asked = [...context.store.sandboxes.all()].filter((one) => one.state === 'ready' && podMatches(one, filter));
+    return (await sample.pods(asked)).map((one) => encode('PodSandboxStats', podStats(context, one)));
+  };
   return {
     ContainerStats: async (request) => {
       const container = knownContainer(context, request.container_id);
@@ -19,9 +28,9 @@ export function statsHandlers(context: PodContext): RuntimeHandlers {
       if (!found) throw new RuntimeError('not-found', `container ${container.id} is ${container.state}: it has no cgroup to read`);
       return { stats: containerStats(context, found) };
     },
-    ListContainerStats: async (request) => {
-      const asked = [...context.store.containers.all()].filter((one) => one.state === 'running' && containerMatches(one, request.filter));
-      return { stats: (await sample.containers(asked)).map((one) => containerStats(context, one)) };
+    ListContainerStats: async ({ filter }) => encodedList(await containers(filter)),
+    StreamContainerStats: async function* ({ filter }) {
+      yield* streamedList(await containers(filter));
     },
     PodSandboxStats: async (request) => {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
@@ -29,9 +38,9 @@ export function statsHandlers(context: PodContext): RuntimeHandlers {
       if (!found) throw new RuntimeError('not-found', `sandbox ${sandbox.id} has no cgroup to read`);
       return { stats: podStats(context, found) };
     },
-    ListPodSandboxStats: async (request) => {
-      const asked = [...context.store.sandboxes.all()].filter((one) => one.state === 'ready' && podMatches(one, request.filter));
-      return { stats: (await sample.pods(asked)).map((one) => podStats(context, one)) };
+    ListPodSandboxStats: async ({ filter }) => encodedList(await pods(filter)),
+    StreamPodSandboxStats: async function* ({ filter }) {
+      yield* streamedList(await pods(filter));
     },
   };
 }
