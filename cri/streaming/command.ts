@@ -41,7 +41,7 @@ async function run(context: PodContext, ask: CommandAsk, client: Client, session
     session.own(shim.connection);
     return outcomeOf(ask.kind, await carry(shim, client, session));
   } catch (error) {
-    const { message } = asRuntimeError(error);
+    const { message } = asRuntimeError(session.signal.aborted ? session.signal.reason : error);
     return outcomeOf(ask.kind, { exitCode: 1, signal: 0, timedOut: false, message });
   }
 }

@@ -38,19 +38,16 @@ export function streamingServer(context: PodContext, options: StreamingOptions):
   const sessions = new Set<Session>();
   let listening: Promise<Server> | undefined;
 
-  function start(ask: StreamAsk): Session {
+  function start(ask: StreamAsk, socket: Duplex): Session {
     const fromMs = performance.now();
-    const id = ask.kind === 'portforward' ? ask.sandboxId : ask.containerId;
-    const session = openSession(options.limits ?? defaultLimits, (reason) => {
-      sessions.delete(session);
-      context.log.debug('stream ended', {
-        kind: ask.kind,
-        id,
-        reason,
-        milliseconds: Math.round(performance.now() - fromMs),
-      });
-    });
+    const session = openSession(socket, options.limits ?? defaultLimits);
     sessions.add(session);
+    void session.closed.then(() => {
+      sessions.delete(session);
+      const { message } = session.signal.reason as Error;
+      const id = ask.kind === 'portforward' ? ask.sandboxId : ask.containerId;
+      context.log.debug('stream ended', { kind: ask.kind, id, message, seconds: (performance.now() - fromMs) / 1000 });
+    });
     return session;
   }
 
@@ -68,7 +65,7 @@ export function streamingServer(context: PodContext, options: StreamingOptions):
     url: async (ask) => `http://${addressOf(await listen(), options)}/${ask.kind}/${tokens.give(ask)}`,
     listen: async () => void (await listen()),
     close: async () => {
-      for (const session of [...sessions]) session.end('the daemon ends');
+      for (const session of sessions) session.end('the runtime ends');
       const server = await listening?.catch(() => undefined);
       server?.closeAllConnections();
       if (server) await new Promise((resolve) => server.close(resolve));
@@ -114,7 +111,7 @@ function addressOf(server: Server, { address }: StreamingOptions): string {
 
 type Prepared = {
   take: (token: string) => StreamAsk | undefined;
-  start: (ask: StreamAsk) => Session;
+  start: (ask: StreamAsk, socket: Duplex) => Session;
   context: PodContext;
 };
 
@@ -130,9 +127,7 @@ async function upgrade(
   if (ask?.kind !== kind || !ask) return refuse(socket, 404, 'unknown, used or expired: ask for a new URL');
   const upgraded = upgradeOf(ask.kind, request.headers);
   if ('status' in upgraded) return refuse(socket, upgraded.status, upgraded.message, upgraded.headers);
-  const session = start(ask);
-  session.own(socket);
-  socket.once('close', () => session.end('the client went away'));
+  const session = start(ask, socket);
   const { serveStream } = await import('./serve.ts');
   (socket as Socket).setKeepAlive(true, defaultLimits.beatMs);
   socket.write(upgraded.head);

@@ -20,7 +20,9 @@ export async function serveStream(
     await serveCommand(context, ask, upgraded, session);
     session.onBeat(() => undefined);
     upgraded.socket.resume();
-    setTimeout(() => session.end('the client did not close its side'), LINGER_MS).unref();
+    const timer = setTimeout(() => session.end('the client did not close its side'), LINGER_MS).unref();
+    await session.closed;
+    clearTimeout(timer);
   } catch (error) {
     session.end(asRuntimeError(error).message);
   }

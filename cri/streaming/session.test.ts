@@ -1,13 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { openSession } from './session.ts';
+import { openSession, type Session } from './session.ts';
 
 const limits = { idleMs: 60_000, totalMs: 60_000, beatMs: 10 };
 
-test('the end of a session destroys all that it owns, and at once what it gets later', (t) => {
-  const reasons: string[] = [];
-  const session = openSession(limits, (reason) => void reasons.push(reason));
+const reasonOf = ({ signal }: Session): string => (signal.reason as Error).message;
+
+test('the end of a session destroys all that it owns, at once what it gets later, and last the client', async (t) => {
+  const client = new PassThrough();
+  const session = openSession(client, limits);
   const [early, gone, late] = [new PassThrough(), new PassThrough(), new PassThrough()];
   session.own(early);
   session.own(gone);
@@ -15,35 +17,46 @@ test('the end of a session destroys all that it owns, and at once what it gets l
   session.end('over');
   session.end('again');
   session.own(late);
-  t.true(early.destroyed && late.destroyed && session.signal.aborted);
-  t.deepEqual(reasons, ['over']);
+  t.true(early.destroyed && late.destroyed && !client.destroyed);
+  t.is(reasonOf(session), 'over');
+  // Its own timer keeps no process alive.
+  await Promise.race([session.closed, sleep(5000)]);
+  t.true(client.destroyed);
+});
+
+test('a session ends with its client', async (t) => {
+  const [client, handle] = [new PassThrough(), new PassThrough()];
+  const session = openSession(client, limits);
+  session.own(handle);
+  client.destroy();
+  await session.closed;
+  t.true(handle.destroyed);
+  t.is(reasonOf(session), 'the client went away');
 });
 
 test('a session ends when nothing has moved for long, not while something does', async (t) => {
-  let reason = '';
-  const session = openSession({ ...limits, idleMs: 100 }, (why) => (reason = why));
+  const session = openSession(new PassThrough(), { ...limits, idleMs: 100 });
   for (let i = 0; i < 8; i++) {
     await sleep(25);
     session.touch();
   }
-  t.is(reason, '');
+  t.false(session.signal.aborted);
   await sleep(200);
-  t.regex(reason, /^idle/);
+  t.regex(reasonOf(session), /^nothing came/);
 });
 
 test('a session ends after its longest time, whatever moves', async (t) => {
-  let reason = '';
-  const session = openSession({ ...limits, totalMs: 60 }, (why) => (reason = why));
+  const session = openSession(new PassThrough(), { ...limits, totalMs: 60 });
   for (let i = 0; i < 10; i++) {
     await sleep(15);
     session.touch();
   }
-  t.regex(reason, /^open for/);
+  t.regex(reasonOf(session), /^it was open/);
 });
 
 test('a session asks for a sign of life until it ends', async (t) => {
   let beats = 0;
-  const session = openSession(limits, () => undefined);
+  const session = openSession(new PassThrough(), limits);
   session.onBeat(() => void beats++);
   await sleep(60);
   session.end('over');

@@ -1,6 +1,6 @@
-/** One client at work: owns every handle that is there for it, and ends them all at once. */
+/** One client at work: owns every handle that is there for it, and ends them all. */
 export type Session = {
-  /** Aborts when the session ends; the reason says why. */
+  /** Aborts when the session ends; the reason, an Error, says why. */
   signal: AbortSignal;
   /** Destroys the handle with the session, at once when that is over. */
   own(handle: Handle): void;
@@ -8,8 +8,10 @@ export type Session = {
   touch(): void;
   /** Called at every check, to find out whether the client is still there. */
   onBeat(beat: () => void): void;
-  /** Ends it; once. */
+  /** Ends it: what it owns at once, the client's connection a little later, so that the client can be told. */
   end(reason: string): void;
+  /** Resolves when the client's connection is closed. */
+  closed: Promise<void>;
 };
 
 /** Something that has to be closed, such as a socket. */
@@ -24,28 +26,40 @@ export type SessionLimits = {
   beatMs: number;
 };
 
-/** Starts a session; `onEnd` is told the reason of its end. */
-export function openSession(limits: SessionLimits, onEnd: (reason: string) => void): Session {
+/** How long a client has to take what it is told at the end. */
+const FAREWELL_MS = 1000;
+
+/** Starts a session for an open connection of a client; ends with it at the latest. */
+export function openSession(client: Handle, limits: SessionLimits): Session {
   const abort = new AbortController();
   const handles = new Set<Handle>();
   const startedMs = performance.now();
   let activeMs = startedMs;
   let beat = (): void => undefined;
+  let farewell: NodeJS.Timeout | undefined;
 
   function end(reason: string): void {
     if (abort.signal.aborted) return;
     clearInterval(timer);
     abort.abort(new Error(reason));
     for (const handle of handles) handle.destroy();
-    onEnd(reason);
+    farewell = setTimeout(() => client.destroy(), FAREWELL_MS).unref();
   }
 
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    if (nowMs - activeMs >= limits.idleMs) end(`idle for ${limits.idleMs / 1000} s`);
-    else if (nowMs - startedMs >= limits.totalMs) end(`open for ${limits.totalMs / 1000} s`);
+    if (nowMs - activeMs >= limits.idleMs) end(`nothing came or went for ${limits.idleMs / 1000} s`);
+    else if (nowMs - startedMs >= limits.totalMs) end(`it was open for ${limits.totalMs / 1000} s`);
     else beat();
   }, limits.beatMs).unref();
+
+  const closed = new Promise<void>((resolve) => {
+    client.once('close', () => {
+      end('the client went away');
+      clearTimeout(farewell);
+      resolve();
+    });
+  });
 
   return {
     signal: abort.signal,
@@ -64,5 +78,6 @@ export function openSession(limits: SessionLimits, onEnd: (reason: string) => vo
       beat = next;
     },
     end,
+    closed,
   };
 }
