@@ -28,6 +28,12 @@ pub struct Container {
     pub stdio: Stdio,
     pub console: Option<Console>,
     pub log: Option<Log>,
+    /// How the first opening of the log went, once it is known.
+    pub log_opened: Option<Result<(), FrameError>>,
+    /// Who waits for the log to be opened again, in order.
+    pub reopeners: Vec<Caller>,
+    /// Who waits for a create that waits for its log alone, and until when.
+    pub creator: Option<(Caller, Instant)>,
     /// A run of the runtime is on its way for it.
     pub busy: bool,
     /// Its process ended; `exit` follows when its output is read.
@@ -54,6 +60,8 @@ pub struct Drain {
     pub quiet_at: Instant,
     /// However much comes.
     pub end_at: Instant,
+    /// It was read, and what was read is being written.
+    pub read: bool,
 }
 
 impl Container {
@@ -74,6 +82,9 @@ impl Container {
             stdio: Stdio::default(),
             console: None,
             log: None,
+            log_opened: None,
+            reopeners: Vec::new(),
+            creator: None,
             busy: true,
             ended: None,
             drain: None,
@@ -106,9 +117,12 @@ impl Container {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        let drain = self.drain.filter(|_| !self.busy).map(|drain| drain.quiet_at.min(drain.end_at));
+        let waits = |drain: &Drain| drain.read || self.stdio.is_paused();
+        let next = |drain: Drain| if waits(&drain) { drain.end_at } else { drain.quiet_at.min(drain.end_at) };
+        let drain = self.drain.filter(|_| !self.busy).map(next);
         let flush = self.log.as_ref().and_then(Log::deadline);
-        [self.kill_at, drain, flush].into_iter().flatten().min()
+        let create = self.creator.map(|(_, until)| until);
+        [self.kill_at, drain, flush, create].into_iter().flatten().min()
     }
 
     pub fn held(&self) -> HeldContainer {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use super::clock;
 use super::console::Console;
@@ -31,14 +32,11 @@ impl Shim {
             container.stdio = ours;
             child
         };
-        if !ask.log_path.is_empty() {
-            container.log = Some(Log::open(&ask.log_path)?);
+        self.run_create(&container, &child, ask.timeout_ms, caller)?;
+        match ask.log_path.as_str() {
+            "" => container.log_opened = Some(Ok(())),
+            path => container.log = Some(Log::open(&self.writer, serial, path)),
         }
-        let outcome = self.run_create(&container, &child, ask.timeout_ms, caller);
-        if let (Err(_), Some(log)) = (&outcome, &container.log) {
-            log.discard();
-        }
-        outcome?;
         if let Some(console) = &container.console {
             console.listen(&self.poll, serial);
         }
@@ -74,34 +72,57 @@ impl Shim {
     pub fn created(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
         self.console_ready(serial);
         let Some(container) = self.containers.iter_mut().find(|found| found.serial == serial) else { return };
-        container.busy = false;
         let pid_file = container.pid_file();
         let named = outcome.and_then(|()| read_pid(&pid_file));
         let _ = fs::remove_file(pid_file);
-        let unfit = container.console.is_some() && container.stdio.is_drained();
-        container.console = None;
+        let unfit = container.console.take().is_some() && container.stdio.is_drained();
         match named {
             Ok(_) if unfit => self.discard(serial, caller, FrameError::new("internal", "create: no terminal came")),
             Err(error) => self.discard(serial, caller, error),
             Ok(pid) => {
                 container.pid = pid;
+                if let Some(ended) = self.take_stranger(pid) {
+                    self.container_ended(serial, ended);
+                }
+                self.finish_create(serial, caller);
+            }
+        }
+    }
+
+    /// The runtime has created it: all that can be missing is the log.
+    pub fn finish_create(&mut self, serial: u32, caller: Caller) {
+        let Some(container) = self.containers.iter_mut().find(|found| found.serial == serial) else { return };
+        match container.log_opened.clone() {
+            None => container.creator = Some((caller, Instant::now() + LOG_PATIENCE)),
+            Some(Err(error)) => self.discard(serial, caller, error),
+            Some(Ok(())) => {
+                container.busy = false;
                 container.state = State::Created;
                 container.cgroup_dirs.clear();
                 container.stdio.listen(&self.poll);
+                let pid = container.pid;
                 self.reply(caller, &PidReply { pid });
                 self.catch_up(serial);
             }
         }
     }
 
+    /// Ends a create that waits for its log alone, if it does.
+    pub fn fail_create(&mut self, serial: u32, kind: &str, why: &str) {
+        let Some(container) = self.container(serial) else { return };
+        if let Some((caller, _)) = container.creator.take() {
+            let path = container.log.as_ref().map_or("", Log::path);
+            let error = FrameError::new(kind, format!("create container {}: log {path}: {why}", container.id));
+            self.discard(serial, caller, error);
+        }
+    }
+
     /// Sees to what happened while the runtime ran: a delete that waits, an end that came early.
     fn catch_up(&mut self, serial: u32) {
         let Some(container) = self.container(serial) else { return };
-        let (pid, ended, delete) = (container.pid, container.ended, !container.deleters.is_empty());
+        let (ended, delete) = (container.ended, !container.deleters.is_empty());
         if ended.is_some() {
             self.announce_if_drained(serial);
-        } else if let Some(ended) = self.take_stranger(pid) {
-            self.container_ended(serial, ended);
         }
         if delete {
             self.run_delete(serial);
@@ -111,6 +132,7 @@ impl Shim {
     /// Removes what a failed create left, then says why it failed.
     fn discard(&mut self, serial: u32, caller: Caller, error: FrameError) {
         let Some(container) = self.container(serial) else { return };
+        container.busy = false;
         container.cgroup.kill();
         if let Some(log) = container.log.take() {
             log.discard();
@@ -211,6 +233,9 @@ impl Shim {
 
 /// How long the delete after a failed create may take.
 const DISCARD_TIMEOUT_MS: u64 = 10_000;
+
+/// How long the disk may take to open a log, once the runtime has done its part.
+const LOG_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pid that the runtime wrote.
 pub fn read_pid(file: &str) -> Result<i32, FrameError> {

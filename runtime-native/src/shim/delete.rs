@@ -20,6 +20,7 @@ impl Shim {
         container.delete_timeout_ms = ask.timeout_ms;
         let (serial, busy, first) = (container.serial, container.busy, container.deleters.len() == 1);
         if first && busy {
+            self.fail_create(serial, "cancelled", "it is deleted before it opens");
             let concerns = |then: &Then| matches!(then,
                 Then::Create { container, .. } | Then::Start { container, .. } | Then::Update { container, .. }
                 if *container == serial);

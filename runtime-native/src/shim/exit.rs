@@ -23,21 +23,31 @@ impl Shim {
         let now = Instant::now();
         container.ended = Some(ended);
         container.kill_at = None;
-        container.drain = Some(Drain { quiet_at: now + QUIET, end_at: now + MAX_DRAIN });
+        container.drain = Some(Drain { quiet_at: now + QUIET, end_at: now + MAX_DRAIN, read: false });
         container.cgroup.kill();
         self.output_ready(serial, Stream::Out);
         self.output_ready(serial, Stream::Err);
         self.announce_if_drained(serial);
     }
 
-    /// Announces an ended container's exit once its output is at its end, quiet, or has come for too long.
+    /// Announces an ended container's exit once its output is at its end or quiet and then is written, or has come for
+    /// too long.
     pub fn announce_if_drained(&mut self, serial: u32) {
         let now = Instant::now();
         let Some(container) = self.container(serial) else { return };
-        let Some(drain) = container.drain else { return };
-        let over = container.stdio.is_drained() || drain.quiet_at <= now || drain.end_at <= now;
-        if over && !container.busy {
-            self.announce_exit(serial);
+        let Some(drain) = &mut container.drain else { return };
+        let quiet = drain.quiet_at <= now && !container.stdio.is_paused();
+        let over = drain.end_at <= now;
+        if container.busy || !(over || quiet || container.stdio.is_drained()) {
+            return;
+        }
+        match &mut container.log {
+            Some(log) if !over => {
+                if !std::mem::replace(&mut drain.read, true) {
+                    log.finish();
+                }
+            }
+            _ => self.announce_exit(serial),
         }
     }
 

@@ -1,6 +1,6 @@
-//! `berth-native shim`: the parent of a pod's containers. One thread, one epoll loop, no growth, no panic: it holds
-//! their namespaces, stdio, exits and logs, and calls the OCI runtime. Reading order: `start`, `shim`, `calls`, then
-//! one file for each call.
+//! `berth-native shim`: the parent of a pod's containers. One epoll loop and a thread that writes logs, no growth, no
+//! panic: it holds their namespaces, stdio, exits and logs, and calls the OCI runtime. Reading order: `start`, `shim`,
+//! `calls`, then one file for each call.
 
 mod attach;
 mod calls;
@@ -23,6 +23,7 @@ pub(crate) mod messages;
 mod packet;
 mod poll;
 mod records;
+mod reopen;
 mod runtime;
 #[allow(clippy::module_inception)]
 mod shim;
@@ -35,6 +36,7 @@ mod streams;
 mod sysctl;
 mod tree;
 mod tunnel;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -65,5 +67,6 @@ fn start() -> Result<shim::Shim, crate::frame::FrameError> {
     let pod = inherited::read_pod()?;
     let signals = signals::block_all().map_err(start::failed("block signals"))?;
     let poll = poll::Poll::new().map_err(start::failed("make an epoll set"))?;
-    Ok(shim::Shim::new(start::start(&pod)?, poll, signals))
+    let writer = writer::Writer::start().map_err(start::failed("start the log writer"))?;
+    Ok(shim::Shim::new(start::start(&pod)?, poll, signals, writer))
 }

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 pub enum Source {
     Listener,
     Signals,
+    Writer,
     Connection(u32),
     Stdin(u32),
     Stdout(u32),
@@ -37,6 +38,7 @@ impl Source {
             Self::Dial(serial) => (7, serial),
             Self::Client(serial) => (8, serial),
             Self::Target(serial) => (9, serial),
+            Self::Writer => (10, 0),
         };
         kind << 32 | u64::from(serial)
     }
@@ -54,6 +56,7 @@ impl Source {
             7 => Self::Dial(serial),
             8 => Self::Client(serial),
             9 => Self::Target(serial),
+            10 => Self::Writer,
             _ => return None,
         })
     }

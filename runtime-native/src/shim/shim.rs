@@ -1,7 +1,7 @@
 //! The loop: waits, finds whom each event concerns, keeps deadlines. All state of a pod hangs here.
 
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::WaitOptions;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use super::runtime::{Ended, Run};
 use super::start::Pod;
 use super::stdio::Stream;
 use super::tunnel::Tunnel;
+use super::writer::Writer;
 use crate::frame::{self, FrameError};
 
 /// Who waits for the answer to a call.
@@ -43,6 +44,9 @@ const MAX_CONNECTIONS: usize = 64;
 /// Most ends of processes nobody knows yet that are remembered.
 const MAX_STRANGERS: usize = 64;
 
+/// How long the last log records may take when the shim ends.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 /// Bytes read at a time.
 const SCRATCH_BYTES: usize = 16 << 10;
 
@@ -60,6 +64,7 @@ pub struct Shim {
     pub events: Events,
     pub scratch: Vec<u8>,
     pub quitting: bool,
+    pub writer: Writer,
     signals: OwnedFd,
     /// Ends seen before the runtime named the process.
     strangers: Vec<(i32, Ended)>,
@@ -67,7 +72,8 @@ pub struct Shim {
 }
 
 impl Shim {
-    pub fn new(pod: Pod, poll: Poll, signals: OwnedFd) -> Self {
+    pub fn new(pod: Pod, poll: Poll, signals: OwnedFd, writer: Writer) -> Self {
+        poll.reads(&writer, Source::Writer);
         poll.reads(&signals, Source::Signals);
         poll.reads(&pod.listener, Source::Listener);
         Self {
@@ -83,6 +89,7 @@ impl Shim {
             events: Events::default(),
             scratch: vec![0; SCRATCH_BYTES],
             quitting: false,
+            writer,
             signals,
             strangers: Vec::new(),
             last_serial: 0,
@@ -99,6 +106,7 @@ impl Shim {
             self.keep_deadlines(now);
             self.close_connections(now);
         }
+        self.writer.settle(LAST_WRITES);
         let _ = std::fs::remove_file(&self.pod.socket);
         super::signals::send(self.pod.pause_pid, libc::SIGKILL);
     }
@@ -107,6 +115,7 @@ impl Shim {
         match source {
             Source::Listener => self.accept(),
             Source::Signals => self.reap(),
+            Source::Writer => self.writer_ready(),
             Source::Connection(serial) => self.connection_ready(serial, closed),
             Source::Stdin(serial) => self.stdin_ready(serial),
             Source::Stdout(serial) => self.output_ready(serial, Stream::Out),

@@ -75,7 +75,7 @@ impl Drop for Stack {
     }
 }
 
-/// Gives the calling process namespaces of its own; network, ipc and uts only, before a second thread runs.
+/// Gives the calling thread, and what it starts, namespaces of their own; for network, ipc and uts.
 pub fn unshare(namespaces: UnshareFlags) -> rustix::io::Result<()> {
     // SAFETY: none of these namespaces shares descriptors or memory with anyone.
     unsafe { rustix::thread::unshare_unsafe(namespaces) }

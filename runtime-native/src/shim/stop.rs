@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::messages::{ContainerAsk, Done, State, StopAsk};
+use super::messages::{Done, State, StopAsk};
 use super::shim::{Caller, Shim};
-use super::{log::Log, signals};
+use super::signals;
 use crate::frame::FrameError;
 
 /// Time between one SIGKILL and the next.
@@ -52,14 +52,9 @@ impl Shim {
         {
             log.flush();
         }
+        if container.creator.is_some_and(|(_, until)| until <= now) {
+            return self.fail_create(serial, "timeout", "the disk does not answer");
+        }
         self.announce_if_drained(serial);
-    }
-
-    pub fn reopen_log(&mut self, caller: Caller, ask: &ContainerAsk) -> Result<(), FrameError> {
-        let container = self.find("reopen the log of", &ask.container)?;
-        container.require("reopen the log of", &[State::Created, State::Running])?;
-        container.log.as_mut().map_or(Ok(()), Log::reopen)?;
-        self.reply(caller, &Done {});
-        Ok(())
     }
 }

@@ -42,8 +42,8 @@ impl Shim {
         let (front, body) = packet.split_at_mut(HEAD_BYTES);
         front.copy_from_slice(&head(kind, body.len()));
         if let Some(container) = self.containers.iter_mut().find(|found| found.serial == serial) {
-            if let Some(log) = &mut container.log {
-                log.write(stream, body);
+            if container.log.as_mut().is_some_and(|log| log.write(stream, body)) {
+                container.stdio.pause(&self.poll);
             }
             if let Some(drain) = &mut container.drain {
                 drain.quiet_at = std::time::Instant::now() + super::exit::QUIET;

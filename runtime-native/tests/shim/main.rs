@@ -3,6 +3,7 @@
 mod attach;
 mod client;
 mod dial;
+mod disk;
 mod events;
 mod exec;
 mod lifecycle;

@@ -1,0 +1,226 @@
+//! The thread that writes logs. A disk that hangs holds up this thread alone: the loop hands over bytes and paths, and
+//! is told by an event descriptor when a file is open, when there is room again, and when everything is written.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::event::EventfdFlags;
+
+/// What is queued beyond which nothing more should be read for logs, in bytes.
+const FULL_BYTES: usize = 256 << 10;
+
+/// Stack of the thread, in bytes.
+const STACK_BYTES: usize = 32 << 10;
+
+/// A handle to the writer; logs are named by serials.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    work: Condvar,
+    idle: Condvar,
+    /// Readable when the loop has to look.
+    news: OwnedFd,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Bytes handed over and not written yet.
+    bytes: usize,
+    working: bool,
+    was_full: bool,
+    news: Vec<News>,
+}
+
+enum Job {
+    Open(u32, String),
+    Write(u32, Vec<u8>),
+    /// Says `Written`, after all that was handed over before.
+    Tell(u32),
+    Close(u32),
+    /// Closes, and removes the file if it was made by opening it.
+    Discard(u32),
+}
+
+/// What has come of what was asked for a log, in the order asked.
+pub enum News {
+    Opened(u32, io::Result<()>),
+    /// Everything up to a `tell` is written, or lost.
+    Written(u32),
+}
+
+impl Writer {
+    /// Starts the thread. It keeps the namespaces of now: one that enters the pod's later must not hold them by it.
+    pub fn start() -> io::Result<Self> {
+        let news = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let queue = Mutex::new(Queue::default());
+        let shared = Arc::new(Shared { queue, work: Condvar::new(), idle: Condvar::new(), news });
+        let thread = Arc::clone(&shared);
+        let builder = std::thread::Builder::new().name("berth-log".to_owned()).stack_size(STACK_BYTES);
+        builder.spawn(move || write_for_ever(&thread))?;
+        Ok(Self { shared })
+    }
+
+    /// Opens (again) the file of a log for appending, made when missing; the answer comes as `News::Opened`.
+    pub fn open(&self, log: u32, path: &str) {
+        self.hand_over(Job::Open(log, path.to_owned()), 0);
+    }
+
+    pub fn write(&self, log: u32, records: Vec<u8>) {
+        let bytes = records.len();
+        self.hand_over(Job::Write(log, records), bytes);
+    }
+
+    /// Asks for `News::Written`.
+    pub fn tell(&self, log: u32) {
+        self.hand_over(Job::Tell(log), 0);
+    }
+
+    pub fn close(&self, log: u32) {
+        self.hand_over(Job::Close(log), 0);
+    }
+
+    pub fn discard(&self, log: u32) {
+        self.hand_over(Job::Discard(log), 0);
+    }
+
+    /// So much waits that no more should be read until there is news.
+    pub fn is_full(&self) -> bool {
+        let mut queue = self.shared.lock();
+        queue.was_full |= queue.bytes > FULL_BYTES;
+        queue.was_full
+    }
+
+    /// The news since the last call.
+    pub fn take_news(&self) -> Vec<News> {
+        let _ = rustix::io::read(&self.shared.news, &mut [0_u8; 8]);
+        std::mem::take(&mut self.shared.lock().news)
+    }
+
+    /// Waits until everything is written, at most so long.
+    pub fn settle(&self, limit: Duration) {
+        let queue = self.shared.lock();
+        drop(self.shared.idle.wait_timeout_while(queue, limit, |queue| !queue.is_idle()));
+    }
+
+    fn hand_over(&self, job: Job, bytes: usize) {
+        let mut queue = self.shared.lock();
+        queue.bytes += bytes;
+        queue.jobs.push_back(job);
+        self.shared.work.notify_one();
+    }
+}
+
+impl AsFd for Writer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.news.as_fd()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && !self.working
+    }
+}
+
+struct LogFile {
+    log: u32,
+    path: String,
+    made: bool,
+    file: File,
+    /// The last record was cut short.
+    torn: bool,
+}
+
+fn write_for_ever(shared: &Shared) {
+    let mut files: Vec<LogFile> = Vec::new();
+    loop {
+        let job = next_job(shared);
+        let bytes = if let Job::Write(_, records) = &job { records.len() } else { 0 };
+        let news = work(&mut files, job);
+        let mut queue = shared.lock();
+        queue.bytes = queue.bytes.saturating_sub(bytes);
+        queue.working = false;
+        let has_room = queue.was_full && queue.bytes <= FULL_BYTES / 4;
+        queue.was_full &= !has_room;
+        let told = news.is_some();
+        queue.news.extend(news);
+        if queue.is_idle() {
+            queue.jobs = VecDeque::new();
+            shared.idle.notify_all();
+        }
+        drop(queue);
+        if told || has_room {
+            let _ = rustix::io::write(&shared.news, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+fn next_job(shared: &Shared) -> Job {
+    let mut queue = shared.lock();
+    loop {
+        if let Some(job) = queue.jobs.pop_front() {
+            queue.working = true;
+            return job;
+        }
+        queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn work(files: &mut Vec<LogFile>, job: Job) -> Option<News> {
+    match job {
+        Job::Open(log, path) => {
+            let outcome = open(&path).map(|(file, made)| {
+                files.retain(|known| known.log != log);
+                files.push(LogFile { log, path, made, file, torn: false });
+            });
+            return Some(News::Opened(log, outcome));
+        }
+        Job::Tell(log) => return Some(News::Written(log)),
+        Job::Write(log, records) => {
+            if let Some(known) = files.iter_mut().find(|known| known.log == log) {
+                known.append(&records);
+            }
+        }
+        Job::Close(log) => files.retain(|known| known.log != log),
+        Job::Discard(log) => {
+            let made = files.iter().filter(|known| known.log == log && known.made);
+            made.for_each(|known| drop(std::fs::remove_file(&known.path)));
+            files.retain(|known| known.log != log);
+        }
+    }
+    None
+}
+
+impl LogFile {
+    /// Appends, or loses the records when the disk takes none. After a cut record the next starts a line of its own.
+    fn append(&mut self, records: &[u8]) {
+        let ready = !self.torn || self.file.write_all(b"\n").is_ok();
+        self.torn = !ready || self.file.write_all(records).is_err();
+    }
+}
+
+fn open(path: &str) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(0o640);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((options.create(true).open(path)?, false)),
+        Err(error) => Err(error),
+    }
+}
