@@ -57,7 +57,9 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     shims: shimConnections({
       exited: (_, event) => containerExited(context, event),
       oom: (_, id) => outOfMemory(context, id),
-      lost: (id) => void context.turns.run(id, () => sandboxLost(context, id)),
+      lost: (id) => void context.turns.run(id, () => sandboxLost(context, id)).catch((error: unknown) =>
+        log.error('a sandbox that lost its shim cannot be settled', { sandbox: id, error: String(error) }),
+      ),
     }),
     turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(), starting: new Set(),
   };

@@ -6,6 +6,8 @@ export type ExitWaiters = {
   /** Resolves when `told` is called for the container; aborting ends the wait. */
   next(container: string, signal: AbortSignal): Promise<Exit>;
   told(container: string, exit: Exit): void;
+  /** Nobody can wait for a removed container. */
+  forget(container: string): void;
 };
 
 /** Nobody waits yet. */
@@ -24,5 +26,6 @@ export function exitWaiters(): ExitWaiters {
       waiting.get(container)?.resolve(exit);
       waiting.delete(container);
     },
+    forget: (container) => void waiting.delete(container),
   };
 }

@@ -17,14 +17,15 @@ export async function releaseContainer(context: PodContext, container: Container
     () => context.engine.call('removeTrees', { unmount: [paths.rootfs], remove: [paths.bundle, paths.writable] }),
   ]);
   context.store.containers.remove(container.id);
+  context.exits.forget(container.id);
 }
 
-/** Without its shim a container has no parent left to ask: what remains is its cgroup. */
+/** A shim that is gone or hangs cannot be asked: what remains is the container's cgroup. */
 async function deleteInShim(context: PodContext, container: Container): Promise<void> {
   try {
     await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: RUNTIME_TIMEOUT_MS });
   } catch (error) {
-    if (!isKind(error, 'unavailable')) throw error;
+    if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
     const sandbox = context.store.sandboxes.get(container.sandboxId);
     if (!sandbox) return;
     const dirs = containerCgroup(context, sandbox, container.id);

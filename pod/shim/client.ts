@@ -6,7 +6,10 @@ import { pendingCalls } from '../../host/pending.ts';
 
 export type Hello = ShimCalls['hello']['reply'];
 
-/** The control connection to one pod's shim. */
+/** How long a shim may take for what it does itself, in milliseconds; what it runs has its own limit, `timeoutMs`. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+/** The control connection to one pod's shim; a call that gets no answer in time fails as `timeout`. */
 export type Shim = {
   hello: Hello;
   call<N extends keyof ShimCalls>(name: N, ask: ShimCalls[N]['ask']): Promise<ShimCalls[N]['reply']>;
@@ -39,9 +42,10 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
     pending.fail('the shim ended');
     if (!closed) listener.onGone();
   });
-  const call = (name: string, ask: object): Promise<Record<string, unknown>> => {
+  const call = (name: string, ask: Record<string, unknown>): Promise<Record<string, unknown>> => {
     if (connection.destroyed) return Promise.reject(new RuntimeError('unavailable', `shim, ${name}: it has ended`));
-    return pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame))).answer;
+    const { answer } = pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame)));
+    return within(Number(ask['timeoutMs'] ?? 0) + ANSWER_TIMEOUT_MS, answer, `shim on ${socket}, ${name}`);
   };
   const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq })) as unknown as Hello;
   return {
@@ -52,6 +56,13 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
       connection.destroy();
     },
   };
+}
+
+function within<T>(limitMs: number, answer: Promise<T>, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new RuntimeError('timeout', `${what}: no answer in ${limitMs} ms`)), limitMs);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** A connection to `socket`, past the hello and one call, whose further bytes are packets (those of a port after `dial`). */
