@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asRuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
@@ -10,7 +9,7 @@ import { type Metrics, openMetrics } from '../observe/metrics.ts';
 import { publishToNats } from '../observe/nats.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerHandlers } from './container.ts';
-import { startDaemon } from './daemon.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
 import { helpText } from './options-pages.ts';
 import { runtimeHandlers } from './runtime.ts';
@@ -43,9 +42,11 @@ async function run(config: Config): Promise<void> {
   const metrics = openMetrics({ version: version() });
   const events = openEvents(log);
   const nats = config.natsUrl === '' ? null : publishToNats({ url: config.natsUrl, subscribe: events.subscribe, log, meter: metrics });
-  const observation = await observe(config, metrics, log);
-  const daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
-  const { context } = daemon;
+  let daemon: Daemon | undefined;
+  const observation = await observe(config, metrics, log, () => illness(daemon));
+  daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
+  const { context, close } = daemon;
+  countObjects(metrics, context);
   const streaming = streamingServer(context, { address: config.streamAddress, port: config.streamPort });
   if (config.streamPort !== 0) await streaming.listen();
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
@@ -68,7 +69,7 @@ async function run(config: Config): Promise<void> {
     log.info('berthd ends, pods go on', { signal });
     await streaming.close();
     await server.close(CLOSE_GRACE_MS);
-    await daemon.close();
+    await close();
     await Promise.all([nats?.close(), observation?.close()]);
     process.exit(0);
   };
@@ -76,15 +77,33 @@ async function run(config: Config): Promise<void> {
 }
 
 /** /metrics and /healthz; a default port that another daemon has is no reason not to start. */
-async function observe(config: Config, metrics: Metrics, log: Log): Promise<{ close(): Promise<void> } | null> {
+async function observe(
+  config: Config,
+  metrics: Metrics,
+  log: Log,
+  unhealthy: () => string | undefined,
+): Promise<{ close(): Promise<void> } | null> {
   if (config.metricsAddress === '') return null;
   try {
-    return await serveObservation({ address: config.metricsAddress, render: metrics.render, unhealthy: () => undefined });
+    return await serveObservation({ address: config.metricsAddress, render: metrics.render, unhealthy });
   } catch (error) {
     if (config.given.has('metricsAddress')) throw error;
     log.warn('no metrics are served', { error: asRuntimeError(error).message });
     return null;
   }
+}
+
+/** Why the daemon cannot serve pods just now; undefined when it can. */
+function illness(daemon: Daemon | undefined): string | undefined {
+  if (!daemon) return 'starting';
+  return daemon.context.engine.away() ? 'the engine has ended, another is being started' : undefined;
+}
+
+/** Shows how many pods and containers there are, by state. */
+function countObjects(metrics: Metrics, { store }: Daemon['context']): void {
+  const count = (all: Iterable<{ state: string }>, state: string): number => [...all].filter((one) => one.state === state).length;
+  metrics.gauge('pods_ready', 'Pod sandboxes that are ready.', () => count(store.sandboxes.all(), 'ready'));
+  metrics.gauge('containers_running', 'Containers whose process runs.', () => count(store.containers.all(), 'running'));
 }
 
 /** What verbose Status shows of the configuration. */

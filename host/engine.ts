@@ -17,6 +17,8 @@ export type Engine = {
   ): Promise<EngineCalls[N]['reply']>;
   /** Process id of the engine that runs now. */
   pid(): number;
+  /** True while no engine runs, between the end of one and the start of the next. */
+  away(): boolean;
   /** Ends the engine; calls in flight fail as `unavailable`. */
   close(): Promise<void>;
 };

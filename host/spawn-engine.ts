@@ -27,16 +27,19 @@ export async function startEngine(options: { path: string; log: Log; meter: Mete
   const { log, meter } = options;
   let closing = false;
   let life = await live(options);
+  let away = false;
   let next: Promise<Life> = Promise.resolve(life);
   const watch = (watched: Life): void => {
     void watched.ended.then((why) => {
       if (closing) return;
+      away = true;
       log.error('engine ended, starting another', { pid: watched.pid, why });
       meter.count('engine_restarts');
       next = revive(options, () => closing);
       void next.then(
         (fresh) => {
           life = fresh;
+          away = false;
           watch(fresh);
         },
         (error: unknown) => log.error('engine cannot be started', { error: String(error) }),
@@ -60,6 +63,7 @@ export async function startEngine(options: { path: string; log: Log; meter: Mete
   return {
     call: call as Engine['call'],
     pid: () => life.pid,
+    away: () => away,
     close: async () => {
       closing = true;
       life.end();

@@ -40,6 +40,7 @@ function spawningEngine(ran: string[]): Engine {
       return (await run(ask as RunAsk, options?.signal)) as EngineCalls[N]['reply'];
     },
     pid: () => process.pid,
+    away: () => false,
     close: async () => {},
   };
 }
