@@ -49,6 +49,8 @@ pub struct Container {
     pub delete_timeout_ms: u64,
     /// The runtime refused a plain delete: the next one is forced.
     pub delete_refused: bool,
+    /// When the delete is run though the killed process has not ended.
+    pub force_at: Option<Instant>,
     /// Sub-cgroups of ended execs that were not empty yet.
     pub leftover: Vec<SubCgroup>,
 }
@@ -94,6 +96,7 @@ impl Container {
             deleters: Vec::new(),
             delete_timeout_ms: 0,
             delete_refused: false,
+            force_at: None,
             leftover: Vec::new(),
         }
     }
@@ -122,7 +125,7 @@ impl Container {
         let drain = self.drain.filter(|_| !self.busy).map(next);
         let flush = self.log.as_ref().and_then(Log::deadline);
         let create = self.creator.map(|(_, until)| until);
-        [self.kill_at, drain, flush, create].into_iter().flatten().min()
+        [self.kill_at, drain, flush, create, self.force_at].into_iter().flatten().min()
     }
 
     pub fn held(&self) -> HeldContainer {

@@ -1,6 +1,8 @@
 //! Delete: whatever runs is killed, the runtime's `delete` is run, the container is forgotten. It is forced only when it
 //! has to be: runc waits 100 ms at least before it looks whether a forced delete has killed anything.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use super::messages::{Done, TimedAsk};
@@ -8,6 +10,9 @@ use super::runtime::Ended;
 use super::shim::{Caller, Shim, Then};
 use super::signals;
 use crate::frame::FrameError;
+
+/// How long a killed process is waited for before the runtime is made to try, too.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Shim {
     /// Deletes a container in any state; a second call joins the first, an unknown container is deleted already.
@@ -31,14 +36,20 @@ impl Shim {
         Ok(())
     }
 
-    /// Kills what is left and runs the delete.
+    /// Kills what is left, and runs the delete once that has ended; `container_ended` comes back here.
     pub fn run_delete(&mut self, serial: u32) {
         let Some(container) = self.container(serial) else { return };
-        if container.ended.is_none() {
+        let alive = container.ended.is_none();
+        if alive {
             signals::send(container.pid, libc::SIGKILL);
         }
         container.killed = true;
         container.cgroup.kill();
+        if alive && container.force_at.is_none() {
+            container.force_at = Some(Instant::now() + KILL_PATIENCE);
+            return self.end_execs(serial);
+        }
+        container.force_at = None;
         let timeout_ms = container.delete_timeout_ms;
         let words: &[&str] = if container.ended.is_some() && !container.delete_refused { &[] } else { &["--force"] };
         self.end_execs(serial);
@@ -51,10 +62,12 @@ impl Shim {
     pub fn deleted(&mut self, serial: u32, outcome: Result<(), FrameError>) {
         let outcome = outcome.or_else(|error| if error.kind == "not-found" { Ok(()) } else { Err(error) });
         let Some(container) = self.container(serial) else { return };
-        container.busy = false;
         let pid = Pid::from_raw(container.pid).filter(|_| container.ended.is_none());
         if let Some(Ok(Some((_, status)))) = pid.map(|pid| waitpid(Some(pid), WaitOptions::NOHANG)) {
             self.container_ended(serial, Ended::now(status));
+        }
+        if let Some(container) = self.container(serial) {
+            container.busy = false;
         }
         if outcome.is_ok() {
             self.announce_exit(serial);

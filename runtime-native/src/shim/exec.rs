@@ -12,12 +12,12 @@ use super::connection::Role;
 use super::console::Console;
 use super::container::check_name;
 use super::create::read_pid;
-use super::exit::{QUIET, status};
+use super::exit::QUIET;
 use super::messages::{ExecAsk, PidReply, State};
 use super::runtime::{self, Ended, Verb};
 use super::shim::{Caller, Shim, Then};
 use super::start::failed;
-use super::stdio::{self, ChildStdio, Stdio, Stream};
+use super::stdio::{self, ChildStdio, Stdio};
 use super::{signals, tree};
 use crate::frame::FrameError;
 
@@ -27,37 +27,30 @@ pub struct Exec {
     pub console: Option<Console>,
     /// `None` once its client is gone.
     pub connection: Option<u32>,
-    container: u32,
+    pub container: u32,
     name: String,
+    /// What the runtime is given, until it has started the process.
+    child: ChildStdio,
     /// Files for the runtime: the process, its pid, its log.
-    files: [String; 3],
-    sub: Option<SubCgroup>,
+    pub files: [String; 3],
+    pub sub: Option<SubCgroup>,
     /// 0 before the runtime has named it.
-    pid: i32,
-    ended: Option<(Ended, Instant)>,
+    pub pid: i32,
+    pub ended: Option<(Ended, Instant)>,
     /// When it is killed for taking too long.
-    expires_at: Option<Instant>,
-    timed_out: bool,
-    killing: Option<Killing>,
+    pub expires_at: Option<Instant>,
+    pub timed_out: bool,
+    pub killing: Option<Killing>,
 }
 
 /// A kill under way: repeated until nothing is left, or for so long.
-struct Killing {
-    again_at: Instant,
-    until: Instant,
+pub struct Killing {
+    pub again_at: Instant,
+    pub until: Instant,
 }
-
-/// Time between one kill of a whole exec and the next.
-const AGAIN: Duration = Duration::from_millis(10);
-
-/// How long killed processes are waited for before the answer.
-const MAX_KILL: Duration = Duration::from_secs(2);
 
 /// How long the runtime may take to start an exec without a limit of its own, in milliseconds.
 const START_TIMEOUT_MS: u64 = 120_000;
-
-/// Most sub-cgroups kept for another try at removing them.
-const MAX_LEFTOVER: usize = 64;
 
 impl Exec {
     /// Its process is `pid`, and not reaped yet.
@@ -73,7 +66,7 @@ impl Exec {
     }
 
     /// Kills all of it once; false when nothing was left.
-    fn kill(&self) -> bool {
+    pub fn kill(&self) -> bool {
         let killed = self.sub.as_ref().is_some_and(SubCgroup::kill);
         if killed || self.ended.is_some() || self.pid == 0 {
             return killed;
@@ -116,6 +109,7 @@ impl Shim {
             connection: Some(caller.connection),
             container,
             name: ask.exec.clone(),
+            child,
             files,
             sub: None,
             pid: 0,
@@ -124,7 +118,7 @@ impl Shim {
             timed_out: false,
             killing: None,
         };
-        if let Err(error) = self.run_exec(&mut exec, ask, &child, caller) {
+        if let Err(error) = self.prepare_exec(&mut exec, ask).and_then(|()| self.run_exec(&exec, caller)) {
             self.forget_exec(exec);
             return Err(error);
         }
@@ -136,33 +130,38 @@ impl Shim {
         Ok(())
     }
 
-    fn run_exec(&mut self, it: &mut Exec, ask: &ExecAsk, child: &ChildStdio, caller: Caller) -> Result<(), FrameError> {
+    fn prepare_exec(&mut self, it: &mut Exec, ask: &ExecAsk) -> Result<(), FrameError> {
+        let Some(container) = self.container(it.container) else { return Ok(()) };
+        it.sub = container.cgroup.make_sub(&format!("exec-{}", it.name));
+        if let Some(console) = &it.console {
+            console.listen(&self.poll, it.serial);
+        }
+        let [process_file, ..] = &it.files;
+        write_process(process_file, ask.process.get(), ask.tty)
+    }
+
+    fn run_exec(&mut self, it: &Exec, caller: Caller) -> Result<(), FrameError> {
         let Some(container) = self.containers.iter().find(|found| found.serial == it.container) else { return Ok(()) };
         let [process_file, pid_file, log] = &it.files;
-        write_process(process_file, ask.process.get(), ask.tty)?;
-        it.sub = container.cgroup.make_sub(&format!("exec-{}", it.name));
         let mut words = vec!["--detach", "--process", process_file, "--pid-file", pid_file];
         if let Some(sub) = &it.sub {
             words.extend(["--cgroup", &sub.argument]);
         }
         if let Some(console) = &it.console {
-            console.listen(&self.poll, it.serial);
             words.extend(["--console-socket", console.path()]);
         }
         words.push(&container.id);
-        let run = runtime::run(
-            &Verb {
-                runtime: &container.runtime,
-                verb: "exec",
-                words: &words,
-                log: log.clone(),
-                stdio: child.fds(&self.pod.dev_null),
-                network: self.pod.host_network.as_fd(),
-                timeout_ms: if ask.timeout_ms > 0 { ask.timeout_ms } else { START_TIMEOUT_MS },
-            },
-            Then::Exec { exec: it.serial, caller },
-        )?;
-        self.runs.push(run);
+        let left = it.expires_at.map(|at| at.saturating_duration_since(Instant::now()).as_millis() as u64);
+        let verb = Verb {
+            runtime: &container.runtime,
+            verb: "exec",
+            words: &words,
+            log: log.clone(),
+            stdio: it.child.fds(&self.pod.dev_null),
+            network: self.pod.host_network.as_fd(),
+            timeout_ms: left.map_or(START_TIMEOUT_MS, |left| left.max(1)),
+        };
+        self.runs.push(runtime::run(&verb, Then::Exec { exec: it.serial, caller })?);
         Ok(())
     }
 
@@ -170,34 +169,46 @@ impl Shim {
     pub fn exec_started(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
         self.console_ready(serial);
         let Some(at) = self.execs.iter().position(|exec| exec.serial == serial) else { return };
-        let Some(exec) = self.execs.get_mut(at) else { return };
-        let started = outcome.and_then(|()| read_pid(&exec.files[1])).and_then(|pid| match exec.console.take() {
+        let mut exec = self.execs.swap_remove(at);
+        let outcome = match outcome {
+            Err(error) if exec.sub.is_some() && exec.killing.is_none() && may_lack_sub_cgroups(&error) => {
+                exec.sub = exec.sub.take().filter(|sub| !sub.remove());
+                match self.run_exec(&exec, caller) {
+                    Ok(()) => return self.execs.push(exec),
+                    Err(error) => Err(error),
+                }
+            }
+            outcome => outcome,
+        };
+        let [_, pid_file, _] = &exec.files;
+        let started = outcome.and_then(|()| read_pid(pid_file)).and_then(|pid| match exec.console.take() {
             Some(_) if exec.stdio.is_drained() => Err(FrameError::new("internal", "exec: no terminal came")),
             _ => Ok(pid),
         });
-        exec.files.iter().for_each(|file| drop(fs::remove_file(file)));
         match started {
             Err(error) => {
-                let exec = self.execs.swap_remove(at);
                 exec.kill();
                 self.forget_exec(exec);
                 self.refuse(caller, &error);
                 self.release(caller.connection, Role::Calls { events: false });
             }
-            Ok(pid) => {
-                exec.pid = pid;
-                exec.stdio.listen(&self.poll);
-                let abandoned = exec.connection.is_none();
-                self.reply(caller, &PidReply { pid });
-                if let Some(ended) = self.take_stranger(pid) {
-                    self.exec_ended(serial, ended);
-                }
-                if abandoned {
-                    self.exec_abandoned(serial);
-                }
-                self.release(caller.connection, Role::Exec(serial));
-            }
+            Ok(pid) => self.take_exec_over(Exec { pid, child: ChildStdio::default(), ..exec }, caller),
         }
+    }
+
+    fn take_exec_over(&mut self, mut exec: Exec, caller: Caller) {
+        let (serial, pid, abandoned) = (exec.serial, exec.pid, exec.connection.is_none());
+        exec.files.iter().for_each(|file| drop(fs::remove_file(file)));
+        exec.stdio.listen(&self.poll);
+        self.execs.push(exec);
+        self.reply(caller, &PidReply { pid });
+        if let Some(ended) = self.early_end(pid) {
+            self.exec_ended(serial, ended);
+        }
+        if abandoned {
+            self.exec_abandoned(serial);
+        }
+        self.release(caller.connection, Role::Exec(serial));
     }
 
     fn release(&mut self, connection: u32, role: Role) {
@@ -207,87 +218,12 @@ impl Shim {
         }
         self.take_input(connection);
     }
+}
 
-    /// Its process was reaped.
-    pub fn exec_ended(&mut self, serial: u32, ended: Ended) {
-        let Some(exec) = self.execs.iter_mut().find(|exec| exec.serial == serial) else { return };
-        exec.ended = Some((ended, Instant::now()));
-        exec.expires_at = None;
-        self.output_ready(serial, Stream::Out);
-        self.output_ready(serial, Stream::Err);
-        self.settle_exec(serial);
-    }
-
-    /// Its client is gone: nobody is left to run it for.
-    pub fn exec_abandoned(&mut self, serial: u32) {
-        if let Some(exec) = self.execs.iter_mut().find(|exec| exec.serial == serial) {
-            exec.connection = None;
-            exec.stdio = Stdio::default();
-        }
-        self.kill_exec(serial);
-    }
-
-    /// Kills every exec of a container.
-    pub fn end_execs(&mut self, container: u32) {
-        let of_it = self.execs.iter().filter(|exec| exec.container == container).map(|exec| exec.serial);
-        of_it.collect::<Vec<u32>>().into_iter().for_each(|serial| self.kill_exec(serial));
-    }
-
-    /// Does what an exec's deadlines ask for by now.
-    pub fn exec_due(&mut self, serial: u32, now: Instant) {
-        let Some(exec) = self.execs.iter_mut().find(|exec| exec.serial == serial) else { return };
-        if exec.expires_at.is_some_and(|at| at <= now) {
-            exec.timed_out = true;
-            exec.expires_at = None;
-            self.kill_exec(serial);
-        } else if let Some(killing) = exec.killing.as_mut().filter(|killing| killing.again_at <= now) {
-            killing.again_at = now + AGAIN;
-            let until = killing.until;
-            if !exec.kill() || until <= now {
-                exec.killing = None;
-            }
-        }
-        self.output_ready(serial, Stream::Out);
-        self.output_ready(serial, Stream::Err);
-        self.settle_exec(serial);
-    }
-
-    fn kill_exec(&mut self, serial: u32) {
-        let Some(exec) = self.execs.iter_mut().find(|exec| exec.serial == serial) else { return };
-        let now = Instant::now();
-        exec.killing.get_or_insert(Killing { again_at: now + AGAIN, until: now + MAX_KILL });
-        if exec.pid == 0 {
-            let concerns = |then: &Then| matches!(then, Then::Exec { exec, .. } if *exec == serial);
-            self.runs.iter_mut().filter(|run| concerns(&run.then)).for_each(|run| run.abort());
-        }
-        exec.kill();
-    }
-
-    /// Answers and forgets an exec once its process has ended, its output is read, and what was to be killed is gone.
-    pub fn settle_exec(&mut self, serial: u32) {
-        let Some(at) = self.execs.iter().position(|exec| exec.serial == serial) else { return };
-        let Some(exec) = self.execs.get(at) else { return };
-        let Some((ended, ended_at)) = exec.ended else { return };
-        let quiet = !exec.stdio.is_paused() && ended_at.elapsed() >= QUIET;
-        if exec.killing.is_some() || !(exec.stdio.is_drained() || quiet) {
-            return;
-        }
-        let exec = self.execs.swap_remove(at);
-        let status = status(ended, exec.timed_out);
-        if let Some(connection) = self.connections.iter_mut().find(|found| Some(found.serial) == exec.connection) {
-            connection.send_status(&self.poll, &status);
-        }
-        self.forget_exec(exec);
-    }
-
-    /// Removes what an exec has in the file system; a sub-cgroup that is not empty is tried again after the next one.
-    fn forget_exec(&mut self, exec: Exec) {
-        exec.files.iter().for_each(|file| drop(fs::remove_file(file)));
-        let Some(container) = self.container(exec.container) else { return };
-        container.leftover.extend(exec.sub);
-        container.leftover.retain(|sub| !sub.remove());
-        container.leftover.truncate(MAX_LEFTOVER);
-    }
+/// The runtime may have refused the sub-cgroup, or not know the option for it; without its word nobody knows.
+fn may_lack_sub_cgroups(error: &FrameError) -> bool {
+    let words = ["cgroup", "no word", "not defined", "unknown", "unexpected argument", "unrecognized"];
+    error.kind == "internal" && words.iter().any(|word| error.message.contains(word))
 }
 
 /// Writes the process for the runtime (runtime specification, config.md, Process), with `terminal` added to it.

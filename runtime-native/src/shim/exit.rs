@@ -28,6 +28,9 @@ impl Shim {
         self.output_ready(serial, Stream::Out);
         self.output_ready(serial, Stream::Err);
         self.announce_if_drained(serial);
+        if self.container(serial).is_some_and(|container| !container.deleters.is_empty() && !container.busy) {
+            self.run_delete(serial);
+        }
     }
 
     /// Announces an ended container's exit once its output is at its end or quiet and then is written, or has come for

@@ -2,6 +2,7 @@
 //! panic: it holds their namespaces, stdio, exits and logs, and calls the OCI runtime. Reading order: `start`, `shim`,
 //! `calls`, then one file for each call.
 
+mod answers;
 mod attach;
 mod calls;
 mod cgroup;
@@ -13,11 +14,13 @@ mod create;
 mod delete;
 mod dial;
 mod exec;
+mod exec_end;
 mod exit;
 mod exits;
 mod heap;
 mod inherited;
 mod log;
+mod log_files;
 mod loopback;
 pub(crate) mod messages;
 mod packet;
@@ -36,6 +39,7 @@ mod streams;
 mod sysctl;
 mod tree;
 mod tunnel;
+mod verbs;
 mod writer;
 
 use std::process::ExitCode;

@@ -25,6 +25,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The end of a process nobody saw end.
+    pub fn unseen() -> Self {
+        Self { code: 255, signal: 0, at_ns: clock::now_ns() }
+    }
+
     pub fn now(status: rustix::process::WaitStatus) -> Self {
         let signal = status.terminating_signal().unwrap_or(0);
         let code = if signal > 0 { 128 + signal } else { status.exit_status().unwrap_or(255) };
@@ -50,6 +55,7 @@ pub struct Verb<'a> {
 pub struct Run<Then> {
     pub pid: i32,
     pub then: Then,
+    pub began_at_ns: u64,
     doing: String,
     log: String,
     log_from: u64,
@@ -67,9 +73,10 @@ pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
     let network = Some(verb.network.as_fd());
     let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network, new_pid_namespace: false };
     let log_from = std::fs::metadata(&verb.log).map_or(0, |file| file.len());
+    let began_at_ns = clock::now_ns();
     let pid = spawn::spawn(&program).map_err(|error| unavailable(&error))?;
     let deadline = (verb.timeout_ms > 0).then(|| Instant::now() + Duration::from_millis(verb.timeout_ms));
-    Ok(Run { pid, then, doing, log: verb.log.clone(), log_from, deadline, timed_out: false })
+    Ok(Run { pid, then, began_at_ns, doing, log: verb.log.clone(), log_from, deadline, timed_out: false })
 }
 
 fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
@@ -97,6 +104,11 @@ impl<Then> Run<Then> {
     pub fn abort(&mut self) {
         self.deadline = None;
         tree::kill(self.pid);
+    }
+
+    /// It was killed by `expire`.
+    pub fn timed_out(&self) -> bool {
+        self.timed_out
     }
 
     /// What came of it: nothing, or the runtime's own last word. Its stderr belongs to the container and is not read.

@@ -3,22 +3,20 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::process::WaitOptions;
-use serde::Serialize;
+use rustix::process::{Pid, WaitOptions};
 
-use super::connection::{Connection, Role};
+use super::connection::Connection;
 use super::container::Container;
 use super::dial::Dial;
 use super::exec::Exec;
 use super::exits::Events;
-use super::messages::{Event, Refusal, Reply};
 use super::poll::{Poll, Source};
 use super::runtime::{Ended, Run};
 use super::start::Pod;
 use super::stdio::Stream;
 use super::tunnel::Tunnel;
 use super::writer::Writer;
-use crate::frame::{self, FrameError};
+use crate::frame::FrameError;
 
 /// Who waits for the answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +140,8 @@ impl Shim {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             self.ended(pid.as_raw_nonzero().get(), Ended::now(status));
         }
-        if self.runs.is_empty() {
-            self.strangers = Vec::new();
-        }
+        let oldest = self.runs.iter().map(|run| run.began_at_ns).min().unwrap_or(u64::MAX);
+        self.strangers.retain(|(_, ended)| ended.at_ns >= oldest);
     }
 
     fn ended(&mut self, pid: i32, ended: Ended) {
@@ -172,46 +169,23 @@ impl Shim {
         }
     }
 
-    /// The end of a process that was seen before it had a name here.
-    pub fn take_stranger(&mut self, pid: i32) -> Option<Ended> {
-        let at = self.strangers.iter().position(|(stranger, _)| *stranger == pid)?;
-        Some(self.strangers.swap_remove(at).1)
+    /// The end of a process that the runtime has named just now, if it has ended before that.
+    pub fn early_end(&mut self, pid: i32) -> Option<Ended> {
+        if let Some(at) = self.strangers.iter().position(|(stranger, _)| *stranger == pid) {
+            return Some(self.strangers.swap_remove(at).1);
+        }
+        match rustix::process::waitpid(Pid::from_raw(pid), WaitOptions::NOHANG) {
+            Ok(None) => None,
+            Ok(Some((_, status))) => Some(Ended::now(status)),
+            // No child of ours: its end was missed, or the runtime named somebody else.
+            Err(_) => Some(Ended::unseen()),
+        }
     }
 
     /// A number nobody had before.
     pub fn next_serial(&mut self) -> u32 {
         self.last_serial = self.last_serial.wrapping_add(1);
         self.last_serial
-    }
-
-    pub fn reply<T: Serialize>(&mut self, caller: Caller, ok: &T) {
-        self.send(caller.connection, &frame::encode(&Reply { id: caller.id, ok }));
-    }
-
-    pub fn refuse(&mut self, caller: Caller, error: &FrameError) {
-        self.send(caller.connection, &frame::encode(&Refusal { id: caller.id, error }));
-    }
-
-    /// Numbers an event, keeps it, tells everyone who wants events.
-    pub fn announce(&mut self, event: Event) -> u64 {
-        let numbered = self.events.add(event);
-        let frame = frame::encode(&numbered);
-        for connection in &mut self.connections {
-            if connection.role == (Role::Calls { events: true }) {
-                connection.send(&self.poll, &frame, &[]);
-            }
-        }
-        numbered.seq
-    }
-
-    pub fn connection(&mut self, serial: u32) -> Option<&mut Connection> {
-        self.connections.iter_mut().find(|connection| connection.serial == serial)
-    }
-
-    fn send(&mut self, connection: u32, frame: &[u8]) {
-        if let Some(connection) = self.connections.iter_mut().find(|found| found.serial == connection) {
-            connection.send(&self.poll, frame, &[]);
-        }
     }
 
     fn next_deadline(&self) -> Option<Instant> {

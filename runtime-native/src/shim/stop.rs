@@ -55,6 +55,9 @@ impl Shim {
         if container.creator.is_some_and(|(_, until)| until <= now) {
             return self.fail_create(serial, "timeout", "the disk does not answer");
         }
+        if container.force_at.is_some_and(|at| at <= now) {
+            self.run_delete(serial);
+        }
         self.announce_if_drained(serial);
     }
 }

@@ -2,14 +2,14 @@
 //! is told by an event descriptor when a file is open, when there is room again, and when everything is written.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::EventfdFlags;
+
+use super::log_files::LogFiles;
 
 /// What is queued beyond which nothing more should be read for logs, in bytes.
 const FULL_BYTES: usize = 256 << 10;
@@ -41,7 +41,8 @@ struct Queue {
     news: Vec<News>,
 }
 
-enum Job {
+/// What the thread is to do for a log.
+pub enum Job {
     Open(u32, String),
     Write(u32, Vec<u8>),
     /// Says `Written`, after all that was handed over before.
@@ -138,21 +139,12 @@ impl Queue {
     }
 }
 
-struct LogFile {
-    log: u32,
-    path: String,
-    made: bool,
-    file: File,
-    /// The last record was cut short.
-    torn: bool,
-}
-
 fn write_for_ever(shared: &Shared) {
-    let mut files: Vec<LogFile> = Vec::new();
+    let mut files = LogFiles::default();
     loop {
         let job = next_job(shared);
         let bytes = if let Job::Write(_, records) = &job { records.len() } else { 0 };
-        let news = work(&mut files, job);
+        let news = files.work(job);
         let mut queue = shared.lock();
         queue.bytes = queue.bytes.saturating_sub(bytes);
         queue.working = false;
@@ -179,48 +171,5 @@ fn next_job(shared: &Shared) -> Job {
             return job;
         }
         queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
-    }
-}
-
-fn work(files: &mut Vec<LogFile>, job: Job) -> Option<News> {
-    match job {
-        Job::Open(log, path) => {
-            let outcome = open(&path).map(|(file, made)| {
-                files.retain(|known| known.log != log);
-                files.push(LogFile { log, path, made, file, torn: false });
-            });
-            return Some(News::Opened(log, outcome));
-        }
-        Job::Tell(log) => return Some(News::Written(log)),
-        Job::Write(log, records) => {
-            if let Some(known) = files.iter_mut().find(|known| known.log == log) {
-                known.append(&records);
-            }
-        }
-        Job::Close(log) => files.retain(|known| known.log != log),
-        Job::Discard(log) => {
-            let made = files.iter().filter(|known| known.log == log && known.made);
-            made.for_each(|known| drop(std::fs::remove_file(&known.path)));
-            files.retain(|known| known.log != log);
-        }
-    }
-    None
-}
-
-impl LogFile {
-    /// Appends, or loses the records when the disk takes none. After a cut record the next starts a line of its own.
-    fn append(&mut self, records: &[u8]) {
-        let ready = !self.torn || self.file.write_all(b"\n").is_ok();
-        self.torn = !ready || self.file.write_all(records).is_err();
-    }
-}
-
-fn open(path: &str) -> io::Result<(File, bool)> {
-    let mut options = OpenOptions::new();
-    options.append(true).mode(0o640);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => Ok((file, true)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((options.create(true).open(path)?, false)),
-        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
 //! Exec: its streams, its end, its timeout, its terminal.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -167,4 +168,21 @@ fn execs_run_side_by_side_and_end_as_they_are() {
         let stream = client.stream();
         assert_eq!((stream.stdout, &stream.status["exitCode"]), (format!("{number}\n").into_bytes(), &json!(number)));
     }
+}
+
+#[test]
+fn a_runtime_without_sub_cgroups_still_executes_and_its_exec_is_killed_by_its_tree() {
+    let pod = Pod::new();
+    let mut client = pod.connect(0);
+    let mut create = pod.create_ask("a", &Wish::script("sleep 1000"));
+    let wrapper = pod.dir.join("wrapper");
+    let real = create["runtime"]["path"].as_str().unwrap();
+    fs::write(&wrapper, format!("#!/bin/sh\ncase \"$*\" in *--cgroup*) exit 1;; esac\nexec {real} \"$@\"\n")).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    create["runtime"]["path"] = json!(wrapper);
+    client.call("create", create).unwrap();
+    client.call("start", json!({ "container": "a", "timeoutMs": 10_000 })).unwrap();
+    let stream = exec(&pod, with(ask("sleep 9999 & sleep 9999"), json!({ "timeoutMs": 500 }))).unwrap();
+    assert_eq!(stream.status["timedOut"], true);
+    eventually("the exec is gone", || nobody_runs(&pod, "sleep 9999"));
 }

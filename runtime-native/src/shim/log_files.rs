@@ -1,0 +1,67 @@
+//! The files that the log writer has open, and what it does with them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+use super::writer::{Job, News};
+
+/// Open logs, by serial.
+#[derive(Default)]
+pub struct LogFiles(Vec<LogFile>);
+
+struct LogFile {
+    log: u32,
+    path: String,
+    made: bool,
+    file: File,
+    /// The last record was cut short.
+    torn: bool,
+}
+
+impl LogFiles {
+    /// Does one job; blocks as long as the disk does.
+    pub fn work(&mut self, job: Job) -> Option<News> {
+        let files = &mut self.0;
+        match job {
+            Job::Open(log, path) => {
+                let outcome = open(&path).map(|(file, made)| {
+                    files.retain(|known| known.log != log);
+                    files.push(LogFile { log, path, made, file, torn: false });
+                });
+                return Some(News::Opened(log, outcome));
+            }
+            Job::Tell(log) => return Some(News::Written(log)),
+            Job::Write(log, records) => {
+                if let Some(known) = files.iter_mut().find(|known| known.log == log) {
+                    known.append(&records);
+                }
+            }
+            Job::Close(log) => files.retain(|known| known.log != log),
+            Job::Discard(log) => {
+                let made = files.iter().filter(|known| known.log == log && known.made);
+                made.for_each(|known| drop(std::fs::remove_file(&known.path)));
+                files.retain(|known| known.log != log);
+            }
+        }
+        None
+    }
+}
+
+impl LogFile {
+    /// Appends, or loses the records when the disk takes none. After a cut record the next starts a line of its own.
+    fn append(&mut self, records: &[u8]) {
+        let ready = !self.torn || self.file.write_all(b"\n").is_ok();
+        self.torn = !ready || self.file.write_all(records).is_err();
+    }
+}
+
+fn open(path: &str) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(0o640);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((options.create(true).open(path)?, false)),
+        Err(error) => Err(error),
+    }
+}
