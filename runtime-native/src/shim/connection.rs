@@ -16,9 +16,16 @@ use super::poll::{Poll, Source};
 pub enum Role {
     /// Has not said hello.
     New,
-    Calls { events: bool },
+    Calls {
+        events: bool,
+    },
     Exec(u32),
-    Attach { container: u32, stdin: bool, stdout: bool, stderr: bool },
+    Attach {
+        container: u32,
+        stdin: bool,
+        stdout: bool,
+        stderr: bool,
+    },
 }
 
 /// Most that waits for a client of calls and events before it counts as stuck, in bytes.

@@ -43,7 +43,13 @@ impl Shim {
         Ok(())
     }
 
-    fn run_create(&mut self, it: &Container, child: &ChildStdio, timeout_ms: u64, caller: Caller) -> Result<(), FrameError> {
+    fn run_create(
+        &mut self,
+        it: &Container,
+        child: &ChildStdio,
+        timeout_ms: u64,
+        caller: Caller,
+    ) -> Result<(), FrameError> {
         let pid_file = it.pid_file();
         let _ = fs::remove_file(&pid_file);
         let mut words = vec!["--bundle", &it.bundle, "--pid-file", &pid_file];

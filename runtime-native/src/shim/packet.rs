@@ -74,7 +74,8 @@ mod tests {
         let whole =
             [packet(0, b"hello"), packet(4, br#"{"width":80,"height":24}"#), packet(0, b"x"), packet(0, b"")].concat();
         for cut in 0..=whole.len() {
-            let (mut reader, mut pending, mut stdin, mut rest) = (Reader::default(), Vec::new(), Vec::new(), Vec::new());
+            let (mut reader, mut pending, mut stdin, mut rest) =
+                (Reader::default(), Vec::new(), Vec::new(), Vec::new());
             for part in [&whole[..cut], &whole[cut..]] {
                 pending.extend_from_slice(part);
                 while let Some(input) = reader.take(&mut pending).unwrap() {

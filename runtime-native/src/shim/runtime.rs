@@ -84,7 +84,8 @@ fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
     let systemd: &[&str] = if runtime.systemd_cgroup { &["--systemd-cgroup"] } else { &[] };
     let before = std::iter::once(runtime.path.as_str()).chain(runtime.args.iter().map(String::as_str));
     let global = ["--root", &runtime.root, "--log", &verb.log, "--log-format", "json"];
-    let words = before.chain(systemd.iter().copied()).chain(global).chain([verb.verb]).chain(verb.words.iter().copied());
+    let words =
+        before.chain(systemd.iter().copied()).chain(global).chain([verb.verb]).chain(verb.words.iter().copied());
     words.map(CString::new).collect()
 }
 
@@ -104,11 +105,6 @@ impl<Then> Run<Then> {
     pub fn abort(&mut self) {
         self.deadline = None;
         tree::kill(self.pid);
-    }
-
-    /// It was killed by `expire`.
-    pub fn timed_out(&self) -> bool {
-        self.timed_out
     }
 
     /// What came of it: nothing, or the runtime's own last word. Its stderr belongs to the container and is not read.

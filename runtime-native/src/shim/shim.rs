@@ -27,13 +27,31 @@ pub struct Caller {
 
 /// What a run of the OCI runtime is for; containers and execs by serial.
 pub enum Then {
-    Create { container: u32, caller: Caller },
+    Create {
+        container: u32,
+        caller: Caller,
+    },
     /// The delete after a failed create.
-    Discard { container: u32, caller: Caller, error: FrameError },
-    Start { container: u32, caller: Caller },
-    Update { container: u32, caller: Caller },
-    Delete { container: u32 },
-    Exec { exec: u32, caller: Caller },
+    Discard {
+        container: u32,
+        caller: Caller,
+        error: FrameError,
+    },
+    Start {
+        container: u32,
+        caller: Caller,
+    },
+    Update {
+        container: u32,
+        caller: Caller,
+    },
+    Delete {
+        container: u32,
+    },
+    Exec {
+        exec: u32,
+        caller: Caller,
+    },
 }
 
 /// Most clients at a time.
@@ -200,8 +218,7 @@ impl Shim {
     fn keep_deadlines(&mut self, now: Instant) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         self.runs.iter_mut().filter(|run| due(run.deadline())).for_each(Run::expire);
-        let containers: Vec<u32> =
-            self.containers.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
+        let containers: Vec<u32> = self.containers.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
         containers.into_iter().for_each(|serial| self.container_due(serial, now));
         let execs: Vec<u32> = self.execs.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
         execs.into_iter().for_each(|serial| self.exec_due(serial, now));

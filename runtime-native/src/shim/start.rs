@@ -63,11 +63,8 @@ fn adjust_oom_score(wanted: i32) {
 }
 
 fn enter_namespaces(pod: &ShimPod) -> Result<(), FrameError> {
-    let wanted = [
-        (pod.network, UnshareFlags::NEWNET),
-        (pod.ipc, UnshareFlags::NEWIPC),
-        (pod.uts, UnshareFlags::NEWUTS),
-    ];
+    let wanted =
+        [(pod.network, UnshareFlags::NEWNET), (pod.ipc, UnshareFlags::NEWIPC), (pod.uts, UnshareFlags::NEWUTS)];
     let own = wanted.into_iter().filter(|(whose, _)| *whose == Namespace::Pod).map(|(_, flag)| flag);
     super::spawn::unshare(own.collect()).map_err(failed("unshare the pod's namespaces"))?;
     if pod.uts == Namespace::Pod && !pod.hostname.is_empty() {

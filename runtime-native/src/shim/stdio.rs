@@ -51,7 +51,8 @@ impl ChildStdio {
 pub fn pipes(serial: u32, stdin: bool) -> Result<(Stdio, ChildStdio), FrameError> {
     let (stdout, child_stdout) = pipe()?;
     let (stderr, child_stderr) = pipe()?;
-    let (child_stdin, stdin) = if stdin { pipe().map(|(read, write)| (Some(read), Some(write)))? } else { (None, None) };
+    let (child_stdin, stdin) =
+        if stdin { pipe().map(|(read, write)| (Some(read), Some(write)))? } else { (None, None) };
     for end in [Some(&stdout), Some(&stderr), stdin.as_ref()].into_iter().flatten() {
         set_nonblocking(end)?;
     }
@@ -70,7 +71,8 @@ impl Stdio {
     /// Reads output as it comes, until `pause`.
     pub fn listen(&mut self, poll: &Poll) {
         self.paused = false;
-        for (end, source) in [(&self.stdout, Source::Stdout(self.serial)), (&self.stderr, Source::Stderr(self.serial))] {
+        for (end, source) in [(&self.stdout, Source::Stdout(self.serial)), (&self.stderr, Source::Stderr(self.serial))]
+        {
             if let Some(end) = end {
                 poll.reads(end, source);
             }

@@ -83,8 +83,18 @@ mod tests {
     fn names_of_the_host_are_refused() {
         let own = pod(Namespace::Pod, Namespace::Pod);
         let refused = [
-            "kernel.hostname", "kernel.domainname", "vm.swappiness", "kernel.sem.x", "fs.file-max", "net", "", ".",
-            "net/../kernel/panic", "net.//.//.x", "net/ipv4//x", "net/./x",
+            "kernel.hostname",
+            "kernel.domainname",
+            "vm.swappiness",
+            "kernel.sem.x",
+            "fs.file-max",
+            "net",
+            "",
+            ".",
+            "net/../kernel/panic",
+            "net.//.//.x",
+            "net/ipv4//x",
+            "net/./x",
         ];
         for name in refused {
             assert_eq!(file(&own, name).unwrap_err().kind, "invalid", "{name}");

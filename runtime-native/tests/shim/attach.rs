@@ -63,7 +63,8 @@ fn a_terminal_is_logged_as_stdout_and_resized() {
 fn a_client_that_does_not_read_is_dropped_and_holds_nobody_up() {
     let pod = Pod::new();
     let mut control = pod.connect(0);
-    let script = "read go; i=0; while [ $i -lt 30000 ]; do echo a line of some length to fill buffers $i; i=$((i+1)); done";
+    let script =
+        "read go; i=0; while [ $i -lt 30000 ]; do echo a line of some length to fill buffers $i; i=$((i+1)); done";
     pod.run(&mut control, "a", &Wish { stdin: true, ..Wish::script(script) });
     let mut slow = pod.connect(-1);
     slow.call("attach", ask(true)).unwrap();

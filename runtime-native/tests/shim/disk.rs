@@ -67,7 +67,8 @@ fn calls_execs_and_exits_do_not_wait_for_a_frozen_log_and_nothing_of_it_is_lost(
     let begun = Instant::now();
     let mut exec = pod.connect(-1);
     let process = process("echo alive", false);
-    let ask = json!({ "container": "a", "exec": "e", "process": process, "tty": false, "stdin": false, "timeoutMs": 0 });
+    let ask =
+        json!({ "container": "a", "exec": "e", "process": process, "tty": false, "stdin": false, "timeoutMs": 0 });
     exec.call("exec", ask).unwrap();
     assert_eq!(exec.stream().stdout, b"alive\n");
     client.call("stop", json!({ "container": "a", "signal": 15, "graceMs": 0 })).unwrap();

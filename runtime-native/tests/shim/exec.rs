@@ -132,7 +132,12 @@ fn megabytes_go_through_both_ways_with_back_pressure() {
 fn a_terminal_has_the_size_it_is_told_and_sends_everything_as_stdout() {
     let (pod, _client) = running();
     let mut client = pod.connect(-1);
-    client.call("exec", with(ask("read line; stty size; echo got $line >&2; exit 3"), json!({ "tty": true, "stdin": true }))).unwrap();
+    client
+        .call(
+            "exec",
+            with(ask("read line; stty size; echo got $line >&2; exit 3"), json!({ "tty": true, "stdin": true })),
+        )
+        .unwrap();
     client.send_packet(RESIZE, br#"{"width":91,"height":37}"#);
     client.send_packet(STDIN, b"word\n");
     let stream = client.stream();

@@ -151,7 +151,11 @@ impl Pod {
             true => json!({ "type": "pid", "path": format!("/proc/{}/ns/pid", self.pause_pid) }),
             false => json!({ "type": "pid" }),
         };
-        let memory = if wish.memory_bytes > 0 { json!({ "limit": wish.memory_bytes, "swap": wish.memory_bytes }) } else { json!({}) };
+        let memory = if wish.memory_bytes > 0 {
+            json!({ "limit": wish.memory_bytes, "swap": wish.memory_bytes })
+        } else {
+            json!({})
+        };
         json!({
             "ociVersion": "1.0.2",
             "process": process(wish.script, wish.tty),
