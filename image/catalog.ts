@@ -10,6 +10,8 @@ export type Catalog = {
   byName(name: string): Image | undefined;
   /** The only image whose digest's hex begins so. */
   byPrefix(hex: string): Image | undefined;
+  /** All names of the image. */
+  namesOf(id: string): Name[];
   /** Adds the image, or names to it, and returns its record; a name leaves the image that had it. */
   put(image: Image, names: readonly Name[]): Image;
   remove(id: string): void;
@@ -37,6 +39,12 @@ export function createCatalog(): Catalog {
     byPrefix(hex) {
       const found = [...images.values()].filter((image) => image.id.startsWith(`sha256:${hex}`));
       return found.length === 1 ? found[0] : undefined;
+    },
+    namesOf(id) {
+      const image = images.get(id);
+      const listed = new Set([...(image?.tags ?? []), ...(image?.digests ?? [])]);
+      const names = [...owners].filter(([, owner]) => owner === id);
+      return names.map(([name]) => ({ name, listed: listed.has(name) }));
     },
     put(image, names) {
       for (const { name } of names) take(name, image.id);

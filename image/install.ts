@@ -1,5 +1,6 @@
 import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
+import { inParallel } from '../host/parallel.ts';
 import type { Name } from './catalog.ts';
 import { fetchLayer, type LayerAsk } from './fetch.ts';
 import { waitFor, type Flight, type Flights } from './flights.ts';
@@ -28,7 +29,7 @@ const layersAtATime = 6;
 /** When what was found is here already: that image, under the reference's name too. */
 export async function adopt(
   found: Found,
-  { records, inTurn }: Omit<InstallOptions, 'downloads'>,
+  { records, layers, inTurn }: Omit<InstallOptions, 'downloads'>,
 ): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
@@ -38,7 +39,7 @@ export async function adopt(
     return known;
   return inTurn(async () => {
     const still = catalog.byName(digest.name);
-    return still && records.save(still, names, new Map());
+    return still && records.save(still, names, layers.usageOf);
   });
 }
 
@@ -71,12 +72,12 @@ export async function install(
     signal.throwIfAborted();
     image = await timed(meter, 'pull', 'commit', () =>
       inTurn(async () => {
-        const added = await layers.commit(unpacked);
+        await layers.commit(unpacked);
         const manifest = {
           name: `${repositoryOf(found.reference)}@${chosen.digest}`,
           listed: chosen.digest === found.top.digest,
         };
-        return records.save(recordOf(chosen), [manifest, ...namesOf(found)], added);
+        return records.save(recordOf(chosen), [manifest, ...namesOf(found)], layers.usageOf);
       }),
     );
     return image;
@@ -124,24 +125,4 @@ function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
     pinned: false,
     pulledAtNs: BigInt(Date.now()) * 1_000_000n,
   };
-}
-
-/** `work` on each item, at most `limit` at a time; after a failure no more is begun. */
-async function inParallel<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  const entries = items.entries();
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (const [i, item] of entries) {
-      if (failed) return;
-      try {
-        results[i] = await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
-  return results;
 }

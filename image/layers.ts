@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import type { Log } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
-import type { LayerUsage } from './records.ts';
+
+/** What a layer takes on the disk. */
+export type LayerUsage = { usedBytes: bigint; inodes: bigint };
+/** Of a layer that nobody counted. */
+export const noUsage: LayerUsage = { usedBytes: 0n, inodes: 0n };
 
 /** A layer unpacked below the temporary folder, not yet in its place. */
 export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsage };
@@ -13,6 +17,7 @@ export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsa
 export type Layers = {
   has(diffId: string): boolean;
   pathOf(diffId: string): string;
+  usageOf(diffId: string): LayerUsage;
   /** All layers together, and the folder they are in. */
   usage(): LayerUsage & { path: string };
   /** A path below the temporary folder that nothing has. */
@@ -20,8 +25,8 @@ export type Layers = {
   /** Keeps layers, present or coming, from `discard` until the returned function is called. */
   claim(diffIds: readonly string[]): () => void;
   isClaimed(diffId: string): boolean;
-  /** Moves unpacked layers to their place durably; returns those that were not there before. */
-  commit(unpacked: readonly UnpackedLayer[]): Promise<Map<string, LayerUsage>>;
+  /** Moves those of the unpacked layers that are not there yet to their place, durably. */
+  commit(unpacked: readonly UnpackedLayer[]): Promise<void>;
   /** Takes layers away: out of sight when it resolves, off the disk soon after. */
   discard(diffIds: readonly string[]): Promise<void>;
   /** Removes what was unpacked unless it has been moved to its place. */
@@ -52,13 +57,13 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       .catch((error: unknown) => log.warn('layers were not removed, the next start will', { error: String(error) }));
   };
   const putAway = async (paths: string[]): Promise<void> => {
-    const moved = await Promise.all(
-      paths.map(async (path) => {
-        const to = temporary();
-        await rename(path, to);
-        return to;
-      }),
-    );
+    const moved: string[] = [];
+    // One after the other: a stalled disk may hold up one thread of Node's pool, not all of them.
+    for (const path of paths) {
+      const to = temporary();
+      await rename(path, to);
+      moved.push(to);
+    }
     removeSoon(moved);
   };
 
@@ -71,6 +76,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
     pathOf,
     temporary,
     has: (diffId) => present.has(diffId),
+    usageOf: (diffId) => present.get(diffId) ?? noUsage,
     usage: () => ({ ...total, path: folders.layers }),
     isClaimed: (diffId) => claims.has(diffId),
     claim: (diffIds) => claimIn(claims, diffIds),
@@ -83,12 +89,11 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
         add(total, layer.usage, 1n);
         moved.add(layer);
       }
-      return new Map(added.map(({ diffId, usage }) => [diffId, usage]));
     },
     async discard(diffIds) {
       const going = diffIds.filter((diffId) => present.has(diffId));
       for (const diffId of going) {
-        add(total, present.get(diffId) ?? nothing, -1n);
+        add(total, present.get(diffId) ?? noUsage, -1n);
         present.delete(diffId);
       }
       await putAway(going.map(pathOf));
@@ -99,7 +104,6 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   };
 }
 
-const nothing: LayerUsage = { usedBytes: 0n, inodes: 0n };
 type Folders = { layers: string; temporary: string };
 
 /** The wanted layers that are there. */
@@ -115,7 +119,7 @@ async function sweep(
   const names = new Set(await readdir(folders.layers));
   const present = [...wanted].filter((diffId) => names.delete(hexOf(diffId)));
   await putAway([...names].map((name) => join(folders.layers, name)));
-  return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? nothing]));
+  return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? noUsage]));
 }
 
 function claimIn(claims: Map<string, number>, diffIds: readonly string[]): () => void {

@@ -26,7 +26,7 @@ export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void
 
 /** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
 export function createPuller(options: PullOptions): Puller {
-  const { conf, layers, meter, platform, records } = options;
+  const { conf, layers, meter, platform } = options;
   const http = createHttp();
   const tokens: TokenCache = new Map();
   const pulls = createFlights<Image>();
@@ -43,7 +43,6 @@ export function createPuller(options: PullOptions): Puller {
     auth: AuthConfig | undefined,
     signal: AbortSignal,
   ): Promise<Image> => {
-    records.prepare();
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
       const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, auth)));
       const found = await retrying(signal, () => find(sources, signal));

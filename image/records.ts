@@ -1,123 +1,73 @@
-import { openDatabase } from '../host/database.ts';
+import { join } from 'node:path';
+import type { Log } from '../api/observe.ts';
+import { makeDurably, removeDurably, writeDurably } from '../host/durable-file.ts';
 import { createCatalog, type Catalog, type Name } from './catalog.ts';
-import { parseConfig } from './config.ts';
-import { createWriter, type Statement } from './database.ts';
+import { type LayerUsage, noUsage } from './layers.ts';
 import type { Image } from './record.ts';
-import { migrations } from './schema.ts';
+import { fileNameOf, writeStored } from './record-file.ts';
+import { readFolder } from './record-folder.ts';
 
-/** What a layer takes on the disk. */
-export type LayerUsage = { usedBytes: bigint; inodes: bigint };
+/** What a layer takes, by diffID. */
+export type UsageOf = (diffId: string) => LayerUsage;
 
-/** The records of images and layers: read from memory, written durably first. */
+/** The records of images: read from memory, written durably first. Changes are made one after the other. */
 export type Records = {
   catalog: Pick<Catalog, 'list' | 'byId' | 'byName' | 'byPrefix'>;
-  /** What was known of layers when the records was opened. */
-  layers: ReadonlyMap<string, LayerUsage>;
-  /** Says that a write will come soon. */
-  prepare(): void;
-  /** Adds the image, or names to it, with the layers new to the disk; returns the record as it is now. */
-  save(image: Image, names: readonly Name[], layers: ReadonlyMap<string, LayerUsage>): Promise<Image>;
+  /** What was known of layers when the records were opened. */
+  usages: ReadonlyMap<string, LayerUsage>;
+  /** Adds the image, or names to it; returns the record as it is now. */
+  save(image: Image, names: readonly Name[], usageOf: UsageOf): Promise<Image>;
   /** Forgets the image and its names; an unknown one is fine. */
   remove(id: string): Promise<void>;
-  forgetLayers(diffIds: readonly string[]): Promise<void>;
-  close(): Promise<void>;
 };
 
-/** Opens images.db at `path`. Throws `unsupported` for one of a newer release, and leaves it as it is. */
-export function openRecords(path: string): Records {
-  const { catalog, layers } = readAll(path);
-  const writer = createWriter(path);
+/** Opens the folder that holds one JSON file per image. Throws `unsupported` when a newer release wrote one of them. */
+export async function openRecords(folder: string, log: Log): Promise<Records> {
+  await makeDurably(folder);
+  const stored = await readFolder(folder, log);
+  const catalog = createCatalog();
+  for (const { image, names } of stored) catalog.put(image, names);
+  const usages = new Map(stored.flatMap((each) => [...each.usages]));
+
+  let sequence = stored.at(-1)?.sequence ?? 0;
+  const pathOf = (id: string): string => join(folder, fileNameOf(id));
+  const write = (image: Image, names: readonly Name[], usageOf: UsageOf): Promise<void> => {
+    const ofLayers = new Map(image.layers.map((diffId) => [diffId, usageOf(diffId)]));
+    return writeDurably(pathOf(image.id), writeStored({ image, names, usages: ofLayers, sequence: ++sequence }));
+  };
+  /** Until the files of images that lost a name say so, the sequence of the files tells whose it is. */
+  const writeLosers = async (losers: readonly Image[], usageOf: UsageOf): Promise<void> => {
+    for (const image of losers) await write(image, catalog.namesOf(image.id), usageOf);
+  };
+
+  const interrupted = stored.filter(({ image, names }) => catalog.namesOf(image.id).length < names.length);
+  await writeLosers(
+    interrupted.map(({ image }) => image),
+    (diffId) => usages.get(diffId) ?? noUsage,
+  ).catch((error: unknown) => log.warn('records of images still have names they lost', { error: String(error) }));
   return {
     catalog,
-    layers,
-    prepare: () => writer.prepare(),
-    async save(image, names, added) {
-      await writer.commit([
-        insertImage(image),
-        ...names.map((name) => nameImage(name, image.id)),
-        ...[...added].map(insertLayer),
-      ]);
-      return catalog.put(image, names);
+    usages,
+    async save(image, names, usageOf) {
+      const owners = new Set(names.flatMap(({ name }) => catalog.byName(name) ?? []));
+      await write(catalog.byId(image.id) ?? image, merged(catalog.namesOf(image.id), names), usageOf);
+      const saved = catalog.put(image, names);
+      await writeLosers(
+        [...owners].filter(({ id }) => id !== image.id),
+        usageOf,
+      );
+      return saved;
     },
     async remove(id) {
-      await writer.commit([{ sql: 'DELETE FROM images WHERE id = ?', values: [id] }]);
+      await removeDurably(pathOf(id));
       catalog.remove(id);
     },
-    async forgetLayers(diffIds) {
-      if (diffIds.length === 0) return;
-      await writer.commit(diffIds.map((diffId) => ({ sql: 'DELETE FROM layers WHERE diff_id = ?', values: [diffId] })));
-    },
-    close: () => writer.close(),
   };
 }
 
-function insertImage(image: Image): Statement {
-  return {
-    sql: `INSERT INTO images (id, size_bytes, config, annotations, pulled_at_ns) VALUES (?, ?, ?, ?, ?)
-          ON CONFLICT (id) DO NOTHING`,
-    values: [image.id, image.sizeBytes, image.rawConfig, JSON.stringify(image.annotations), image.pulledAtNs],
-  };
-}
-
-/** A name moves from the image that had it; listed once, it stays so. */
-function nameImage({ name, listed }: Name, id: string): Statement {
-  return {
-    sql: `INSERT INTO names (name, image, listed) VALUES (?, ?, ?)
-          ON CONFLICT (name) DO UPDATE SET
-            listed = max(listed AND image = excluded.image, excluded.listed), image = excluded.image`,
-    values: [name, id, listed ? 1n : 0n],
-  };
-}
-
-function insertLayer([diffId, usage]: [string, LayerUsage]): Statement {
-  return {
-    sql: 'INSERT OR REPLACE INTO layers (diff_id, used_bytes, inodes) VALUES (?, ?, ?)',
-    values: [diffId, usage.usedBytes, usage.inodes],
-  };
-}
-
-type ImageRow = { id: string; size_bytes: bigint; config: string; annotations: string; pulled_at_ns: bigint };
-type NameRow = { name: string; image: string; listed: bigint };
-type LayerRow = { diff_id: string; used_bytes: bigint; inodes: bigint };
-
-/** Read once, by the opening thread: the file is small, and nothing is served before it is read. */
-function readAll(path: string): { catalog: Catalog; layers: Map<string, LayerUsage> } {
-  const database = openDatabase(path, migrations, 'FULL');
-  try {
-    const all = <Row>(sql: string): Row[] => {
-      const statement = database.prepare(sql);
-      statement.setReadBigInts(true);
-      return statement.all() as Row[];
-    };
-    const names = Map.groupBy(all<NameRow>('SELECT * FROM names'), (row) => row.image);
-    const catalog = createCatalog();
-    for (const row of all<ImageRow>('SELECT * FROM images ORDER BY pulled_at_ns')) {
-      catalog.put(
-        imageOf(row),
-        (names.get(row.id) ?? []).map(({ name, listed }) => ({ name, listed: listed === 1n })),
-      );
-    }
-    const layers = all<LayerRow>('SELECT * FROM layers').map(
-      (row) => [row.diff_id, { usedBytes: row.used_bytes, inodes: row.inodes }] as const,
-    );
-    return { catalog, layers: new Map(layers) };
-  } finally {
-    database.close();
-  }
-}
-
-function imageOf(row: ImageRow): Image {
-  const { config, diffIds } = parseConfig(row.config);
-  return {
-    id: row.id,
-    tags: [],
-    digests: [],
-    sizeBytes: row.size_bytes,
-    layers: diffIds,
-    config,
-    rawConfig: row.config,
-    annotations: JSON.parse(row.annotations) as Record<string, string>,
-    pinned: false,
-    pulledAtNs: row.pulled_at_ns,
-  };
+/** A name listed once stays so. */
+function merged(before: readonly Name[], added: readonly Name[]): Name[] {
+  const names = new Map(before.map(({ name, listed }) => [name, listed]));
+  for (const { name, listed } of added) names.set(name, listed || names.get(name) === true);
+  return [...names].map(([name, listed]) => ({ name, listed }));
 }

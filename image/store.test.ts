@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { isKind } from '../api/errors.ts';
@@ -165,16 +164,31 @@ test.serial('an image whose layer is gone is dropped at the start, and a pull br
   t.is((await opened.reopen()).list().length, 1);
 });
 
-test.serial('a database of a newer release is refused and left as it is', async (t) => {
-  const path = join(opened.root, 'images.db');
-  const database = new DatabaseSync(path);
-  database.exec('PRAGMA user_version = 99');
-  database.close();
-  const before = readFileSync(path);
+test.serial('records of a newer release are refused and left as they are', async (t) => {
+  registry.serve('app', 'v1', buildImage({ layers: [{ a: '1' }] }));
+  const image = await pull('app:v1');
+  const path = join(opened.root, 'images', `${image.id.slice('sha256:'.length)}.json`);
+  const before = readFileSync(path, 'utf8');
+  const newer = before.replace('"version": 1,', '"version": 99,');
   await opened.images.close();
-  const error = await t.throwsAsync(opened.reopen(), { message: /99/ });
+  writeFileSync(path, newer);
+  const error = await t.throwsAsync(opened.reopen(), { message: /json has schema version 99, .*: start the release/ });
   t.true(isKind(error, 'unsupported'));
-  t.deepEqual(readFileSync(path), before);
-  writeFileSync(path, '');
-  await opened.reopen();
+  t.is(readFileSync(path, 'utf8'), newer);
+  t.is(opened.kept().length, 1);
+  writeFileSync(path, before);
+  t.deepEqual((await opened.reopen()).list(), [image]);
+});
+
+test.serial('an image whose record cannot be read is named and absent, and a pull brings it back', async (t) => {
+  registry.serve('app', 'v1', buildImage({ layers: [{ a: '1' }] }));
+  const image = await pull('app:v1');
+  const path = join(opened.root, 'images', `${image.id.slice('sha256:'.length)}.json`);
+  writeFileSync(path, readFileSync(path).subarray(0, 100));
+  t.deepEqual((await opened.reopen()).list(), []);
+  t.is(readFileSync(`${path}.broken`).length, 100);
+  t.true(opened.logged.some((line) => line.includes(`${path}.broken`)));
+  const again = await pull('app:v1');
+  t.is(again.id, image.id);
+  t.deepEqual((await opened.reopen()).list(), [again]);
 });

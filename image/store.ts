@@ -17,7 +17,7 @@ import { openRecords, type Records } from './records.ts';
 
 /** What the images need from around them. */
 export type ImagesOptions = {
-  /** Holds `images.db`, `layers/` and `tmp/`; made by the caller. */
+  /** Holds `images/`, `layers/` and `tmp/`; made by the caller. */
   root: string;
   engine: Engine;
   /** Path of registries.conf; `<path>.d` is read too. */
@@ -31,12 +31,12 @@ export type ImagesOptions = {
   usedBy: (imageId: string) => string[];
 };
 
-/** Opens the images below `root`, rid of what a crash left. Throws `unsupported` for a database of a newer release. */
+/** Opens the images below `root`, rid of what a crash left. Throws `unsupported` for records of a newer release. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
   const { root, engine, log } = options;
-  const records = openRecords(join(root, 'images.db'));
+  const records = await openRecords(join(root, 'images'), log);
   const wanted = new Set(records.catalog.list().flatMap((image) => image.layers));
-  const layers = await openLayers({ root, engine, log, wanted, known: records.layers });
+  const layers = await openLayers({ root, engine, log, wanted, known: records.usages });
   await dropIncomplete(records, layers, log);
   const conf = openConfFile(options.registriesConf);
   await conf.refresh().catch((error: unknown) => log.error('no image can be pulled', { error: String(error) }));
@@ -73,7 +73,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     usage: layers.usage,
     async close() {
       await puller.close();
-      await inTurn(() => records.close());
+      await inTurn(() => Promise.resolve());
     },
   };
 }
@@ -121,7 +121,6 @@ async function discardUnused(diffIds: readonly string[], records: Records, layer
     (diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId),
   );
   await layers.discard(unused);
-  await records.forgetLayers(unused);
 }
 
 type Leases = { take(imageId: string): () => void; holders(imageId: string): string[] };

@@ -28,7 +28,7 @@ export type Store = {
 
 /** Opens `state.db` in the state directory. Throws `unsupported` when a newer release wrote it. */
 export function openStore(stateDir: string): Store {
-  const database = openDatabase(`${stateDir}/state.db`, migrations, 'OFF');
+  const database = openDatabase(`${stateDir}/state.db`, migrations);
   const statements = (table: string) => ({
     load: database.prepare(`SELECT record, config FROM ${table}`),
     put: database.prepare(
