@@ -29,7 +29,7 @@ function rewrite(storage: string, digest: string, change: (bytes: Buffer) => Buf
   writeFileSync(path, change(bytes));
 }
 
-/** Everything below the root that is not the database. */
+/** Everything below the root that is no lock and no log. */
 function kept(root: string): string[] {
   return below(root)
     .filter(({ path, isDirectory }) => !isDirectory && !/\.(db|lock|log)(-wal|-shm|-journal)?$/.test(path))
