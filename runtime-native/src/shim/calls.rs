@@ -147,7 +147,10 @@ impl Shim {
         match connection.role {
             Role::New | Role::Calls { .. } => {}
             Role::Exec(exec) => self.exec_abandoned(exec),
-            Role::Attach { .. } => self.close_stdin(connection.role),
+            Role::Attach { container, .. } => {
+                self.close_stdin(connection.role);
+                self.attached_took(container);
+            }
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Container {
     pub delete_refused: bool,
     /// When the delete is run though the killed process has not ended.
     pub force_at: Option<Instant>,
+    /// Until when attached clients may hold its output up.
+    pub stalled_until: Option<Instant>,
     /// Sub-cgroups of ended execs that were not empty yet.
     pub leftover: Vec<SubCgroup>,
 }
@@ -97,6 +99,7 @@ impl Container {
             delete_timeout_ms: 0,
             delete_refused: false,
             force_at: None,
+            stalled_until: None,
             leftover: Vec::new(),
         }
     }
@@ -125,7 +128,7 @@ impl Container {
         let drain = self.drain.filter(|_| !self.busy).map(next);
         let flush = self.log.as_ref().and_then(Log::deadline);
         let create = self.creator.map(|(_, until)| until);
-        [self.kill_at, drain, flush, create, self.force_at].into_iter().flatten().min()
+        [self.kill_at, drain, flush, create, self.force_at, self.stalled_until].into_iter().flatten().min()
     }
 
     pub fn held(&self) -> HeldContainer {

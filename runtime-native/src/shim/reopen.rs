@@ -1,5 +1,6 @@
 //! Rotation of logs, and what the log writer tells.
 
+use super::container::Container;
 use super::messages::{ContainerAsk, Done, State};
 use super::shim::{Caller, Shim};
 use super::start::failed;
@@ -30,8 +31,8 @@ impl Shim {
             }
         }
         if !self.writer.is_full() {
-            let paused = self.containers.iter_mut().filter(|container| container.stdio.is_paused());
-            paused.for_each(|container| container.stdio.listen(&self.poll));
+            let waits = |container: &&mut Container| container.stdio.is_paused() && container.stalled_until.is_none();
+            self.containers.iter_mut().filter(waits).for_each(|container| container.stdio.listen(&self.poll));
         }
     }
 

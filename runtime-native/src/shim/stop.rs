@@ -58,6 +58,9 @@ impl Shim {
         if container.force_at.is_some_and(|at| at <= now) {
             self.run_delete(serial);
         }
+        if self.container(serial).is_some_and(|container| container.stalled_until.is_some_and(|at| at <= now)) {
+            self.drop_slow(serial);
+        }
         self.announce_if_drained(serial);
     }
 }

@@ -64,9 +64,12 @@ impl Shim {
         self.settle_exec(serial);
     }
 
-    /// A client has taken bytes: an exec that waited for it may go on.
+    /// A client has taken bytes: an exec or container that waited for it may go on.
     pub fn resume_output(&mut self, connection: u32) {
         let Some(found) = self.connections.iter().find(|found| found.serial == connection) else { return };
+        if let Role::Attach { container, .. } = found.role {
+            return self.attached_took(container);
+        }
         if let Role::Exec(serial) = found.role
             && found.waiting_bytes() <= MAX_EXEC_WAITING_BYTES / 2
             && let Some(exec) = self.execs.iter_mut().find(|exec| exec.serial == serial)

@@ -76,6 +76,22 @@ fn a_client_that_does_not_read_is_dropped_and_holds_nobody_up() {
 }
 
 #[test]
+fn a_client_that_reads_gets_all_of_a_burst_and_one_that_does_not_delays_it_but_little() {
+    let pod = Pod::new();
+    let mut control = pod.connect(0);
+    pod.run(&mut control, "a", &Wish { stdin: true, ..Wish::script("read go; head -c 8000000 /dev/zero; echo; echo over") });
+    let mut slow = pod.connect(-1);
+    slow.call("attach", ask(false)).unwrap();
+    let mut quick = pod.connect(-1);
+    quick.call("attach", ask(true)).unwrap();
+    quick.send_packet(STDIN, b"go\n");
+    let (start, stream) = (std::time::Instant::now(), quick.stream());
+    assert!(stream.stdout.ends_with(b"\nover\n") && stream.stdout.len() == 8_000_006);
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(slow.stream().status["kind"], "exhausted");
+}
+
+#[test]
 fn an_attach_to_a_stopped_container_is_refused() {
     let pod = Pod::new();
     let mut control = pod.connect(0);
