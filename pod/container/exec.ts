@@ -75,13 +75,12 @@ type Collected = { stdout: Buffer; stderr: Buffer; status: ExecStatus | null };
 /** Reads packets to the end of the connection, keeping at most the cap. */
 async function collect(connection: AsyncIterable<Buffer>, first: Buffer): Promise<Collected> {
   const read = packetReader();
-  const room = { bytes: EXEC_SYNC_CAP_BYTES };
-  const streams = { [PACKET.stdout]: cappedBytes(room), [PACKET.stderr]: cappedBytes(room) };
+  const streams = { [PACKET.stdout]: cappedBytes(), [PACKET.stderr]: cappedBytes() };
   let status: ExecStatus | null = null;
   const take = (chunk: Buffer): void => {
     for (const { kind, body } of read(chunk)) {
       if (kind === PACKET.status) status = JSON.parse(body.toString()) as ExecStatus;
-      else if (kind === PACKET.stdout || kind === PACKET.stderr) streams[kind]?.add(body);
+      else if (kind === PACKET.stdout || kind === PACKET.stderr) streams[kind].add(body);
     }
   };
   take(first);
@@ -89,18 +88,25 @@ async function collect(connection: AsyncIterable<Buffer>, first: Buffer): Promis
     take(chunk);
     if (status) break;
   }
-  return { stdout: streams[PACKET.stdout].bytes(), stderr: streams[PACKET.stderr].bytes(), status };
+  return { ...withinCap(streams[PACKET.stdout].bytes(), streams[PACKET.stderr].bytes()), status };
 }
 
-/** Collects bytes while there is room, which streams may share. */
-function cappedBytes(room: { bytes: number }): { add(chunk: Buffer): void; bytes(): Buffer } {
+/** Both streams cut so that they fit together; neither takes the other's half while that needs it. */
+export function withinCap(stdout: Buffer, stderr: Buffer, capBytes = EXEC_SYNC_CAP_BYTES): { stdout: Buffer; stderr: Buffer } {
+  const half = Math.floor(capBytes / 2);
+  const errors = Math.min(stderr.length, Math.max(half, capBytes - stdout.length));
+  return { stdout: stdout.subarray(0, capBytes - errors), stderr: stderr.subarray(0, errors) };
+}
+
+function cappedBytes(): { add(chunk: Buffer): void; bytes(): Buffer } {
   const chunks: Buffer[] = [];
+  let size = 0;
   return {
     add(chunk) {
-      const kept = chunk.subarray(0, room.bytes);
+      const kept = chunk.subarray(0, EXEC_SYNC_CAP_BYTES - size);
       if (kept.length === 0) return;
       chunks.push(Buffer.from(kept));
-      room.bytes -= kept.length;
+      size += kept.length;
     },
     bytes: () => Buffer.concat(chunks),
   };
