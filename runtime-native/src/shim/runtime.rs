@@ -60,7 +60,13 @@ pub struct Run<Then> {
     log: String,
     log_from: u64,
     deadline: Option<Instant>,
-    timed_out: bool,
+    killed: Option<Killed>,
+}
+
+#[derive(Clone, Copy)]
+enum Killed {
+    Expired,
+    Aborted,
 }
 
 /// Starts a verb. `unavailable` when the runtime cannot be executed.
@@ -76,7 +82,7 @@ pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
     let began_at_ns = clock::now_ns();
     let pid = spawn::spawn(&program).map_err(|error| unavailable(&error))?;
     let deadline = (verb.timeout_ms > 0).then(|| Instant::now() + Duration::from_millis(verb.timeout_ms));
-    Ok(Run { pid, then, began_at_ns, doing, log: verb.log.clone(), log_from, deadline, timed_out: false })
+    Ok(Run { pid, then, began_at_ns, doing, log: verb.log.clone(), log_from, deadline, killed: None })
 }
 
 fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
@@ -97,13 +103,17 @@ impl<Then> Run<Then> {
 
     /// Kills the runtime with all it started; its end is seen as any other.
     pub fn expire(&mut self) {
-        self.timed_out = true;
-        self.abort();
+        self.kill(Killed::Expired);
     }
 
-    /// As `expire`, for someone who wants no answer any more.
+    /// As `expire`, because what it was for is no more wanted.
     pub fn abort(&mut self) {
+        self.kill(Killed::Aborted);
+    }
+
+    fn kill(&mut self, why: Killed) {
         self.deadline = None;
+        self.killed.get_or_insert(why);
         tree::kill(self.pid);
     }
 
@@ -113,8 +123,12 @@ impl<Then> Run<Then> {
         if ended.code == 0 {
             return Ok(());
         }
-        if self.timed_out {
-            return Err(FrameError::new("timeout", format!("{doing}: took too long and was killed")));
+        match self.killed {
+            Some(Killed::Expired) => {
+                return Err(FrameError::new("timeout", format!("{doing}: took too long and was killed")));
+            }
+            Some(Killed::Aborted) => return Err(FrameError::new("cancelled", format!("{doing}: no more wanted"))),
+            None => {}
         }
         match last_error(&self.log, self.log_from) {
             Some(message) => Err(FrameError::new(kind(&message), format!("{doing}: {message}"))),

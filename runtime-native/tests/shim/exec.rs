@@ -11,8 +11,10 @@ use crate::client::{Client, RESIZE, STDIN, STDOUT, Stream};
 use crate::pod::{Pod, Wish, eventually, process};
 
 fn ask(script: &str) -> Value {
+    let mut process = process(script, false);
+    process.as_object_mut().unwrap().remove("terminal");
     json!({
-        "container": "a", "exec": "e1", "process": process(script, false), "tty": false, "stdin": false, "timeoutMs": 0,
+        "container": "a", "exec": "e1", "process": process, "tty": false, "stdin": false, "timeoutMs": 0,
     })
 }
 
@@ -69,9 +71,9 @@ fn a_timeout_kills_the_whole_exec_even_what_left_its_session() {
     let (pod, _client) = running();
     let begun = Instant::now();
     let script = "setsid sleep 7777 & echo before; sleep 7777";
-    let stream = exec(&pod, with(ask(script), json!({ "timeoutMs": 500 }))).unwrap();
+    let stream = exec(&pod, with(ask(script), json!({ "timeoutMs": 1500 }))).unwrap();
     assert_eq!((&stream.status["timedOut"], &stream.stdout[..]), (&json!(true), &b"before\n"[..]));
-    assert!(begun.elapsed() < Duration::from_millis(1500));
+    assert!(begun.elapsed() < Duration::from_millis(3000));
     assert!(nobody_runs(&pod, "sleep 7777"));
     assert!(pod.cgroup_dirs("a").values().all(|dir| !dir.join("exec-e1").exists()));
 }
@@ -187,7 +189,18 @@ fn a_runtime_without_sub_cgroups_still_executes_and_its_exec_is_killed_by_its_tr
     create["runtime"]["path"] = json!(wrapper);
     client.call("create", create).unwrap();
     client.call("start", json!({ "container": "a", "timeoutMs": 10_000 })).unwrap();
-    let stream = exec(&pod, with(ask("sleep 9999 & sleep 9999"), json!({ "timeoutMs": 500 }))).unwrap();
+    let stream = exec(&pod, with(ask("sleep 9999 & sleep 9999"), json!({ "timeoutMs": 1500 }))).unwrap();
     assert_eq!(stream.status["timedOut"], true);
     eventually("the exec is gone", || nobody_runs(&pod, "sleep 9999"));
+}
+
+#[test]
+fn a_client_that_reads_late_gets_the_last_words_on_both_streams() {
+    let (pod, _client) = running();
+    let mut slow = pod.connect(-1);
+    slow.call("exec", ask("head -c 320000 /dev/zero; echo over; echo words >&2")).unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let stream = slow.stream();
+    assert!(stream.stdout.ends_with(b"over\n"));
+    assert_eq!(stream.stderr, b"words\n");
 }
