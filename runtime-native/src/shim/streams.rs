@@ -76,6 +76,10 @@ impl Shim {
             && exec.stdio.is_paused()
         {
             exec.stdio.listen(&self.poll);
+            // What it wrote before its end may still lie in the pipes.
+            if let Some((_, since)) = &mut exec.ended {
+                *since = std::time::Instant::now();
+            }
         }
     }
 

@@ -204,3 +204,17 @@ fn a_client_that_reads_late_gets_the_last_words_on_both_streams() {
     assert!(stream.stdout.ends_with(b"over\n"));
     assert_eq!(stream.stderr, b"words\n");
 }
+
+#[test]
+fn a_client_that_reads_late_gets_the_last_words_on_both_streams() {
+    let (pod, _client) = running();
+    for bytes in [200_000, 240_000, 270_000, 300_000] {
+        let mut slow = pod.connect(-1);
+        let script = format!("head -c {bytes} /dev/zero; echo over; echo words >&2");
+        slow.call("exec", ask(&script)).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+        let stream = slow.stream();
+        assert!(stream.stdout.ends_with(b"over\n"), "of {bytes} bytes {} came", stream.stdout.len());
+        assert_eq!(stream.stderr, b"words\n", "after {bytes} bytes");
+    }
+}
