@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Daemon } from './daemon.ts';
 import { tool } from './tools.ts';
@@ -14,10 +14,11 @@ export async function crictl(daemon: Daemon, ...args: readonly string[]): Promis
   return result;
 }
 
-/** Writes crictl's own configuration and returns its path. */
+/** The path of crictl's own configuration, written once: another crictl may be reading it. */
 export function crictlConfig(daemon: Daemon): string {
   const config = join(daemon.directory, 'crictl.yaml');
-  writeFileSync(config, `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`);
+  const text = `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`;
+  if (!existsSync(config)) writeFileSync(config, text);
   return config;
 }
 
