@@ -13,6 +13,10 @@ pub struct Cgroup {
     /// Controller of `members` on version 1, empty on version 2.
     controller: &'static str,
     memory: PathBuf,
+    /// Where its first process is: `members`, or below that where the runtime divides it.
+    inner: PathBuf,
+    /// OOM kills of the cgroup around it (version 2 counts them there too) that are not its own.
+    outer_kills: u64,
 }
 
 /// Hierarchies of version 1 by how well they tell membership; each process is in all of them.
@@ -21,12 +25,22 @@ const BY_PREFERENCE: [&str; 4] = ["freezer", "pids", "memory", "cpu"];
 impl Cgroup {
     pub fn new(dirs: &CgroupDirs) -> Self {
         let path = |key: &str| dirs.get(key).map(PathBuf::from);
-        if let Some(unified) = path("unified") {
-            return Self { memory: unified.clone(), members: unified, controller: "" };
+        let preferred = || BY_PREFERENCE.into_iter().find_map(|key| path(key).map(|dir| (key, dir)));
+        let (controller, members) = path("unified").map(|dir| ("", dir)).or_else(preferred).unwrap_or_default();
+        let memory = path("memory").or(path("unified")).unwrap_or_default();
+        let mut cgroup = Self { inner: members.clone(), members, controller, memory, outer_kills: 0 };
+        cgroup.forget_outer_kills();
+        cgroup
+    }
+
+    /// Looks where below it the runtime has put the first process (crun under systemd divides scopes).
+    pub fn look_inside(&mut self, pid: i32) {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if let Some(name) = self.members.file_name().and_then(|name| name.to_str())
+            && let Some(rest) = path_below(&groups, self.controller, name)
+        {
+            self.inner = self.members.join(rest);
         }
-        let found = BY_PREFERENCE.into_iter().find_map(|key| path(key).map(|dir| (key, dir)));
-        let (controller, members) = found.unwrap_or_default();
-        Self { members, controller, memory: path("memory").unwrap_or_default() }
     }
 
     /// Sends SIGKILL to every process in it and below; false when there was none.
@@ -38,10 +52,24 @@ impl Cgroup {
         killed
     }
 
-    /// Processes that the kernel killed in it for want of memory, 0 when that cannot be read.
-    pub fn oom_kills(&self) -> u64 {
-        let file = if self.controller.is_empty() { "memory.events" } else { "memory.oom_control" };
-        fs::read_to_string(self.memory.join(file)).map_or(0, |text| counter(&text, "oom_kill"))
+    /// The kernel has killed a process in it for want of memory. To be asked at once when its first process has ended:
+    /// systemd removes a cgroup that is empty, and then only the kills around it tell; they count when
+    /// `killed_by_others`, a SIGKILL that nobody here has sent.
+    pub fn ran_out_of_memory(&self, killed_by_others: bool) -> bool {
+        match oom_kills(&self.memory, self.controller) {
+            Some(kills) => kills > 0,
+            None => killed_by_others && self.outer_kills_now() > self.outer_kills,
+        }
+    }
+
+    /// What was killed around it until now was not its own.
+    pub fn forget_outer_kills(&mut self) {
+        self.outer_kills = self.outer_kills_now();
+    }
+
+    fn outer_kills_now(&self) -> u64 {
+        let outer = self.memory.parent().filter(|_| self.controller.is_empty());
+        outer.and_then(|dir| oom_kills(dir, self.controller)).unwrap_or(0)
     }
 
     /// Makes a sub-cgroup (in one hierarchy only on version 1); `None` where that cannot be.
@@ -49,7 +77,7 @@ impl Cgroup {
         if self.members.as_os_str().is_empty() {
             return None;
         }
-        let dir = self.members.join(name);
+        let dir = self.inner.join(name);
         fs::create_dir(&dir).ok()?;
         let argument = match self.controller {
             "" => format!("/{name}"),
@@ -107,6 +135,19 @@ fn collect(dir: &Path, pids: &mut Vec<i32>) {
     }
 }
 
+/// The path of a process below the cgroup `name`, out of its `/proc/PID/cgroup`; `None` when it is not below it.
+fn path_below<'a>(groups: &'a str, controller: &str, name: &str) -> Option<&'a str> {
+    let mut lines = groups.lines().filter_map(|line| line.splitn(3, ':').nth(1).zip(line.splitn(3, ':').nth(2)));
+    let (_, path) = lines.find(|(controllers, _)| controllers.split(',').any(|found| found == controller))?;
+    let (_, rest) = path.split_once(&format!("/{name}/"))?;
+    (!rest.is_empty() && !rest.contains("..")).then_some(rest)
+}
+
+fn oom_kills(memory: &Path, controller: &str) -> Option<u64> {
+    let file = if controller.is_empty() { "memory.events" } else { "memory.oom_control" };
+    Some(counter(&fs::read_to_string(memory.join(file)).ok()?, "oom_kill"))
+}
+
 fn counter(text: &str, name: &str) -> u64 {
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
@@ -124,6 +165,28 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_found_below_its_cgroup_where_the_runtime_divides_it() {
+        let divided = "0::/system.slice/crio-a.scope/container\n";
+        assert_eq!(path_below(divided, "", "crio-a.scope"), Some("container"));
+        assert_eq!(path_below("0::/pods/crio-a\n", "", "crio-a"), None);
+        assert_eq!(path_below("3:cpu,cpuacct:/p/crio-a/x\n2:freezer:/p/crio-a\n", "freezer", "crio-a"), None);
+    }
+
+    #[test]
+    fn kills_around_a_cgroup_that_is_gone_count_when_nobody_else_has_killed() {
+        let outer = std::env::temp_dir().join(format!("berth-outer-{}", std::process::id()));
+        fs::create_dir_all(&outer).unwrap();
+        fs::write(outer.join("memory.events"), "oom_kill 2\n").unwrap();
+        let gone = outer.join("crio-a").to_string_lossy().into_owned();
+        let cgroup = Cgroup::new(&CgroupDirs::from([("unified".to_owned(), gone)]));
+        assert!(!cgroup.ran_out_of_memory(true));
+        fs::write(outer.join("memory.events"), "oom_kill 3\n").unwrap();
+        assert!(cgroup.ran_out_of_memory(true));
+        assert!(!cgroup.ran_out_of_memory(false));
+        fs::remove_dir_all(outer).unwrap();
+    }
+
+    #[test]
     fn a_cgroup_that_holds_the_shim_itself_is_not_killed() {
         let dir = std::env::temp_dir().join(format!("berth-cgroup-{}", std::process::id()));
         fs::create_dir_all(dir.join("below")).unwrap();
@@ -138,7 +201,7 @@ mod tests {
     fn without_directories_nothing_is_killed_or_made() {
         let none = Cgroup::new(&CgroupDirs::new());
         assert!(!none.kill());
-        assert_eq!(none.oom_kills(), 0);
+        assert!(!none.ran_out_of_memory(true));
         assert!(none.make_sub("x").is_none());
     }
 }

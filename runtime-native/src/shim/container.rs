@@ -38,6 +38,8 @@ pub struct Container {
     pub busy: bool,
     /// Its process ended; `exit` follows when its output is read.
     pub ended: Option<Ended>,
+    /// The kernel killed in it for want of memory.
+    pub ran_out: bool,
     pub drain: Option<Drain>,
     pub exit: Option<(u64, Exit)>,
     /// When SIGKILL is sent (again), once a stop was asked for.
@@ -91,6 +93,7 @@ impl Container {
             creator: None,
             busy: true,
             ended: None,
+            ran_out: false,
             drain: None,
             exit: None,
             kill_at: None,

@@ -86,6 +86,7 @@ impl Shim {
             Err(error) => self.discard(serial, caller, error),
             Ok(pid) => {
                 container.pid = pid;
+                container.cgroup.look_inside(pid);
                 if let Some(ended) = self.early_end(pid) {
                     self.container_ended(serial, ended);
                 }

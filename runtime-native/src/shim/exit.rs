@@ -24,7 +24,13 @@ impl Shim {
         container.ended = Some(ended);
         container.kill_at = None;
         container.drain = Some(Drain { quiet_at: now + QUIET, end_at: now + MAX_DRAIN, read: false });
+        let killed_by_others = ended.signal == libc::SIGKILL && !container.killed;
+        container.ran_out = container.cgroup.ran_out_of_memory(killed_by_others);
+        let ran_out = container.ran_out;
         container.cgroup.kill();
+        if ran_out {
+            self.containers.iter_mut().for_each(|other| other.cgroup.forget_outer_kills());
+        }
         self.output_ready(serial, Stream::Out);
         self.output_ready(serial, Stream::Err);
         self.announce_if_drained(serial);
@@ -66,7 +72,7 @@ impl Shim {
             log.flush();
         }
         let (id, pid) = (container.id.clone(), container.pid);
-        let ran_out = container.cgroup.oom_kills() > 0;
+        let ran_out = container.ran_out;
         let exit = exit(ended, ran_out);
         exits::write_file(&self.pod.directory, &id, &exit);
         if ran_out {

@@ -105,6 +105,10 @@ impl Pod {
     }
 
     pub fn cgroup_dirs(&self, id: &str) -> BTreeMap<String, PathBuf> {
+        if with_systemd() {
+            let scope = format!("/sys/fs/cgroup/system.slice/crio-{}-{id}.scope", self.cgroup);
+            return BTreeMap::from([("unified".to_owned(), scope.into())]);
+        }
         let below = |root: PathBuf| root.join(&self.cgroup).join(format!("crio-{id}"));
         if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
             return BTreeMap::from([("unified".to_owned(), below("/sys/fs/cgroup".into()))]);
@@ -142,11 +146,15 @@ impl Pod {
 
     fn runtime(&self) -> Value {
         let own = std::env::var("BERTH_TEST_RUNTIME").unwrap_or_else(|_| "/usr/sbin/runc".to_owned());
-        json!({ "path": own, "args": [], "root": self.dir.join("runtime"), "systemdCgroup": false })
+        json!({ "path": own, "args": [], "root": self.dir.join("runtime"), "systemdCgroup": with_systemd() })
     }
 
     fn config(&self, id: &str, wish: &Wish) -> Value {
         let own = format!("/proc/{}/ns", self.pid());
+        let cgroup = match with_systemd() {
+            true => format!("system.slice:crio:{}-{id}", self.cgroup),
+            false => format!("/{}/crio-{id}", self.cgroup),
+        };
         let pid_namespace = match wish.shared_pid {
             true => json!({ "type": "pid", "path": format!("/proc/{}/ns/pid", self.pause_pid) }),
             false => json!({ "type": "pid" }),
@@ -166,7 +174,7 @@ impl Pod {
                 { "destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666"] },
             ],
             "linux": {
-                "cgroupsPath": format!("/{}/crio-{id}", self.cgroup),
+                "cgroupsPath": cgroup,
                 "resources": { "memory": memory },
                 "namespaces": [
                     { "type": "mount" }, pid_namespace, { "type": "network", "path": self.netns },
@@ -175,6 +183,11 @@ impl Pod {
             },
         })
     }
+}
+
+/// The cgroups are systemd's, for a host that has it and version 2.
+fn with_systemd() -> bool {
+    std::env::var("BERTH_TEST_SYSTEMD").is_ok()
 }
 
 /// A process that runs `script`, as the runtime specification writes it.
