@@ -1,6 +1,7 @@
 //! What the process has from its parent: the connection, and settings made fit for a small program.
 #![allow(unsafe_code)]
 
+use super::heap;
 use rustix::fs::Mode;
 use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 use std::io;
@@ -11,11 +12,7 @@ const CONNECTION: i32 = 3;
 
 /// Names the process `berth-engine`, keeps its heap small and its umask known.
 pub fn settle() {
-    // SAFETY: mallopt only sets a limit of the allocator; no other thread runs yet.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 2);
-    }
+    heap::keep_small();
     let _ = rustix::thread::set_name(c"berth-engine");
     rustix::process::umask(Mode::from_raw_mode(0o022));
 }

@@ -1,6 +1,7 @@
 //! Lanes: work of one kind, done by at most so many threads, so that what is stuck holds up only its own kind.
 //! Threads start on demand and end when idle.
 
+use super::heap;
 use crate::frame::FrameError;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -135,6 +136,7 @@ impl Queue {
         while let Some(job) = self.next() {
             job();
         }
+        heap::give_back();
     }
 
     /// The next job; `None` once there was nothing to do for a while, the thread no longer counted.

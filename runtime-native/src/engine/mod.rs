@@ -9,6 +9,7 @@ mod dirs;
 mod dispatch;
 mod errors;
 mod fetch;
+mod heap;
 mod inherited;
 mod lanes;
 mod launch;
