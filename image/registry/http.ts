@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { RuntimeError } from '../../api/errors.ts';
 import { systemAuthorities } from './trust.ts';
 
@@ -58,7 +59,10 @@ export function createHttp(): Http {
 
 type Agents = { plain: http.Agent; secure(ask: HttpAsk): https.Agent; close(): void };
 
-/** Agents for HTTPS are made when they are needed: reading the authorities costs some MiB. */
+/**
+ * Agents for HTTPS are made when they are needed, with one TLS context for all their connections: each context parses
+ * the authorities anew and holds a MiB of them.
+ */
 function createAgents(): Agents {
   const kept = { keepAlive: true, maxFreeSockets: 6, timeout: idleConnectionMs };
   const plain = new http.Agent(kept);
@@ -66,7 +70,8 @@ function createAgents(): Agents {
   const create = ({ insecure, caPem }: HttpAsk): https.Agent => {
     if (insecure) return new https.Agent({ ...kept, rejectUnauthorized: false });
     const system = systemAuthorities();
-    return new https.Agent({ ...kept, ...(system === undefined ? {} : { ca: [system, caPem] }) });
+    const secureContext = createSecureContext(system === undefined ? {} : { ca: [system, caPem] });
+    return new https.Agent({ ...kept, secureContext });
   };
   return {
     plain,
