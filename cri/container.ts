@@ -56,9 +56,9 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
   };
 }
 
-/** Seconds of a request (int64 as text, never negative here) in milliseconds. */
+/** Seconds of a request (int64 as text) in milliseconds, at most what a number carries exactly. */
 function graceMs(seconds: string): number {
-  return Math.max(0, Number(seconds)) * 1000;
+  return Math.min(Math.max(0, Number(seconds)) * 1000, Number.MAX_SAFE_INTEGER);
 }
 
 function listed(context: PodContext, filter: ContainerFilter | null): Buffer[] {

@@ -1,13 +1,13 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
+import type { ShimEvents } from '../api/shim.ts';
 import { hierarchies } from '../host/cgroup.ts';
 import { holdDirectory } from '../host/lock.ts';
 import { keyedQueue } from '../host/queue.ts';
 import { startEngine } from '../host/spawn-engine.ts';
 import { openImages } from '../image/store.ts';
 import { containerExited } from '../pod/container/news.ts';
-import { containerEvent } from '../pod/container/event.ts';
 import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
 import { openNetwork } from '../pod/network/cni.ts';
@@ -20,6 +20,7 @@ import { hostFacts } from '../pod/spec/host-facts.ts';
 import { openStore } from '../pod/store.ts';
 import { sweepRoot } from '../pod/sweep.ts';
 import { type Config, KNOWN_RUNTIMES } from './config.ts';
+import { rememberedPodCidr } from './pod-cidr.ts';
 
 /** What the daemon tells others while it works. */
 export type Observers = { log: Log; meter: Meter; publish: Publish };
@@ -55,14 +56,14 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },
     store, engine, images, network, runtimes, cgroup, host, ...observers,
     shims: shimConnections({
-      exited: (_, event) => containerExited(context, event),
-      oom: (_, id) => outOfMemory(context, id),
-      lost: (id) => void context.turns.run(id, () => sandboxLost(context, id)).catch((error: unknown) =>
+      exited: (_, event) => recordExit(context, event),
+      lost: (id) => void sandboxLost(context, id).catch((error: unknown) =>
         log.error('a sandbox that lost its shim cannot be settled', { sandbox: id, error: String(error) }),
       ),
     }),
     turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(), starting: new Set(),
   };
+  network.setPodCidr(rememberedPodCidr(config.state));
   await recover(context);
   void sweepRoot(context);
   return { context, close: () => close(context, config.state, locks) };
@@ -78,9 +79,14 @@ function users(store: PodContext['store'], imageId: string): string[] {
   return [...store.containers.all()].filter((container) => container.imageId === imageId).map((one) => `container ${one.id}`);
 }
 
-function outOfMemory(context: PodContext, id: string): void {
-  const container = context.store.containers.get(id);
-  if (container) context.publish(containerEvent(context, 'container.oom', container));
+/** An exit is recorded sooner or later, also when the state directory is full just now. */
+function recordExit(context: PodContext, event: ShimEvents['exit'], waitMs = 1_000): void {
+  try {
+    containerExited(context, event);
+  } catch (error) {
+    context.log.error('an exit cannot be recorded, trying again', { container: event.container, againInMs: waitMs, error: String(error) });
+    setTimeout(() => recordExit(context, event, Math.min(waitMs * 2, 30_000)), waitMs).unref();
+  }
 }
 
 async function close(context: PodContext, state: string, locks: (() => void)[]): Promise<void> {

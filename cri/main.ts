@@ -73,7 +73,14 @@ async function run(config: Config): Promise<void> {
     await Promise.all([nats?.close(), observation?.close()]);
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      end(signal).catch((error: unknown) => {
+        log.error('berthd did not end in order', { error: asRuntimeError(error).message });
+        process.exit(1);
+      });
+    });
+  }
 }
 
 /** /metrics and /healthz; a default port that another daemon has is no reason not to start. */

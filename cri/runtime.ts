@@ -1,4 +1,5 @@
 import type { PodContext } from '../pod/context.ts';
+import { rememberPodCidr } from './pod-cidr.ts';
 import type { RuntimeHandlers } from './server.ts';
 
 /** Name by which the kubelet scopes container ids: `berth://…`. */
@@ -15,7 +16,7 @@ export function runtimeHandlers(context: PodContext, version: string, config: ob
       return {
         status: {
           conditions: [
-            { type: 'RuntimeReady', status: true, reason: '', message: '' },
+            runtimeReady(context),
             { type: 'NetworkReady', status: network.ready, reason: network.reason, message: network.message },
           ],
         },
@@ -28,10 +29,19 @@ export function runtimeHandlers(context: PodContext, version: string, config: ob
       linux: { cgroup_driver: context.cgroup.driver === 'systemd' ? 'SYSTEMD' : 'CGROUPFS' },
     }),
     UpdateRuntimeConfig: async (request) => {
-      context.network.setPodCidr(request.runtime_config?.network_config?.pod_cidr ?? '');
+      const cidr = request.runtime_config?.network_config?.pod_cidr ?? '';
+      context.network.setPodCidr(cidr);
+      if (cidr !== '') rememberPodCidr(context.roots.state, cidr);
       return {};
     },
   };
+}
+
+/** Ready while the engine is there: without it no pod can be started. */
+function runtimeReady(context: PodContext) {
+  const ready = !context.engine.away();
+  const [reason, message] = ready ? ['', ''] : ['EngineNotRunning', 'the engine has ended, another is being started'];
+  return { type: 'RuntimeReady', status: ready, reason, message };
 }
 
 /** The default handler also under the empty name, as the kubelet looks it up. */

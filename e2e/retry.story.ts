@@ -17,6 +17,16 @@ test('the same RunPodSandbox again returns the same pod, after the first and bes
   t.is((await daemon.cri.call('ListPodSandbox', {})).items.length, 1);
 });
 
+test('a retry whose maps come in another order, as Go sends them, is the same request', async (t) => {
+  const { daemon } = stage();
+  const config = podConfig(daemon, 'shuffled');
+  const one = { ...config, labels: { a: '1', b: '2', c: '3' } };
+  const other = { ...config, labels: { c: '3', a: '1', b: '2' } };
+  const replies = await Promise.all([one, other].map((asked) => daemon.cri.call('RunPodSandbox', { config: asked })));
+  const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config: other });
+  t.deepEqual(replies, [{ pod_sandbox_id }, { pod_sandbox_id }]);
+});
+
 test('a RunPodSandbox given up by its caller is finished for the retry', async (t) => {
   const { daemon } = stage();
   const config = podConfig(daemon, 'impatient');

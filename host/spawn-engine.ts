@@ -20,7 +20,12 @@ type Life = {
   call(name: string, ask: object, options: CallOptions): Promise<Record<string, unknown>>;
   ended: Promise<string>;
   end(): void;
+  kill(): void;
 };
+
+/** How long a new engine may take for its first answer, and an ending one for its end, in milliseconds. */
+const HELLO_LIMIT_MS = 5_000;
+const CLOSE_LIMIT_MS = 5_000;
 
 /** Starts the engine and keeps one running until `close`; `path` is the native binary. */
 export async function startEngine(options: { path: string; log: Log; meter: Meter }): Promise<Engine> {
@@ -51,6 +56,7 @@ export async function startEngine(options: { path: string; log: Log; meter: Mete
   const call = async (name: keyof EngineCalls, ask: object, how: CallOptions = {}): Promise<unknown> => {
     how.signal?.throwIfAborted();
     const current = await next;
+    how.signal?.throwIfAborted();
     try {
       return await current.call(name, ask, how);
     } catch (error) {
@@ -67,7 +73,9 @@ export async function startEngine(options: { path: string; log: Log; meter: Mete
     close: async () => {
       closing = true;
       life.end();
+      const kill = setTimeout(life.kill, CLOSE_LIMIT_MS);
       await life.ended;
+      clearTimeout(kill);
     },
   };
 }
@@ -99,9 +107,14 @@ async function live(options: { path: string; log: Log }): Promise<Life> {
 
   const reader = frameReader();
   socket.on('data', (chunk: Buffer) => {
-    for (const message of reader.feed(chunk)) {
-      if ('event' in message) onEvent(message as { event: string }, options.log, progress);
-      else pending.settle(message as Reply);
+    try {
+      for (const message of reader.feed(chunk)) {
+        if ('event' in message) onEvent(message as { event: string }, options.log, progress);
+        else pending.settle(message as Reply);
+      }
+    } catch (error) {
+      options.log.error('engine sends what is no frame, it is killed', { error: String(error) });
+      child.kill('SIGKILL');
     }
   });
   const send = (frame: object): void => void socket.write(encodeFrame(frame));
@@ -117,12 +130,13 @@ async function live(options: { path: string; log: Log }): Promise<Life> {
       progress.delete(id);
     }
   };
-  const hello = await call('hello', { protocol: PROTOCOL }, {});
+  const late = setTimeout(() => child.kill('SIGKILL'), HELLO_LIMIT_MS);
+  const hello = await call('hello', { protocol: PROTOCOL }, {}).finally(() => clearTimeout(late));
   if (hello['protocol'] !== PROTOCOL) {
     child.kill();
     throw new RuntimeError('unsupported', `engine speaks protocol ${hello['protocol']}, berthd ${PROTOCOL}: install both from one release`);
   }
-  return { pid: child.pid ?? 0, call, ended, end: () => void socket.end() };
+  return { pid: child.pid ?? 0, call, ended, end: () => void socket.end(), kill: () => void child.kill('SIGKILL') };
 }
 
 function onEvent(message: { event: string }, log: Log, progress: Map<number, (bytes: bigint) => void>): void {

@@ -43,5 +43,8 @@ export function nowNs(): string {
   return (BigInt(Date.now()) * 1_000_000n).toString();
 }
 
+/** How long the kernel may take to end the processes of a killed cgroup, in milliseconds. */
+export const KILL_TIMEOUT_MS = 10_000;
+
 /** The longest that an OCI runtime's verb may take, in milliseconds. */
 export const RUNTIME_TIMEOUT_MS = 120_000;

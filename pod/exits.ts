@@ -1,3 +1,4 @@
+import { RuntimeError } from '../api/errors.ts';
 import type { Exit } from '../api/shim.ts';
 import { waitFor } from './operations.ts';
 
@@ -6,18 +7,19 @@ export type ExitWaiters = {
   /** Resolves when `told` is called for the container; aborting ends the wait. */
   next(container: string, signal: AbortSignal): Promise<Exit>;
   told(container: string, exit: Exit): void;
-  /** Nobody can wait for a removed container. */
+  /** The container is removed: who still waits is told so (`not-found`). */
   forget(container: string): void;
 };
 
 /** Nobody waits yet. */
 export function exitWaiters(): ExitWaiters {
-  const waiting = new Map<string, { promise: Promise<Exit>; resolve: (exit: Exit) => void }>();
+  const waiting = new Map<string, PromiseWithResolvers<Exit>>();
   return {
     next(container, signal) {
       let entry = waiting.get(container);
       if (!entry) {
         entry = Promise.withResolvers<Exit>();
+        entry.promise.catch(() => undefined);
         waiting.set(container, entry);
       }
       return waitFor(entry.promise, signal);
@@ -26,6 +28,9 @@ export function exitWaiters(): ExitWaiters {
       waiting.get(container)?.resolve(exit);
       waiting.delete(container);
     },
-    forget: (container) => void waiting.delete(container),
+    forget(container) {
+      waiting.get(container)?.reject(new RuntimeError('not-found', `container ${container} was removed`));
+      waiting.delete(container);
+    },
   };
 }

@@ -6,16 +6,16 @@ export type Operations = {
    * Starts `work` under `key`, or joins the work that runs under it already; `fingerprint` tells whether it is the
    * same request (a different one fails as `exists`). Aborting `signal` ends the wait, never the work.
    */
-  join(key: string, fingerprint: Buffer, signal: AbortSignal, work: () => Promise<string>): Promise<string>;
+  join(key: string, fingerprint: string, signal: AbortSignal, work: () => Promise<string>): Promise<string>;
 };
 
 /** No operations yet; a key is free again as soon as its work has ended, well or not. */
 export function joinedOperations(): Operations {
-  const running = new Map<string, { fingerprint: Buffer; result: Promise<string> }>();
+  const running = new Map<string, { fingerprint: string; result: Promise<string> }>();
   return {
     join(key, fingerprint, signal, work) {
       const same = running.get(key);
-      if (same && !same.fingerprint.equals(fingerprint)) {
+      if (same && same.fingerprint !== fingerprint) {
         return Promise.reject(new RuntimeError('exists', `${key} is being created from another configuration: retry when that has ended`));
       }
       if (same) return waitFor(same.result, signal);

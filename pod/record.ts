@@ -42,6 +42,9 @@ export type Sandbox = {
 export type Container = {
   id: string;
   sandboxId: string;
+  /** As its sandbox has them: runtime handler, and path of the pod's cgroup below every hierarchy. */
+  handler: string;
+  cgroupParent: string;
   state: ContainerState;
   name: string;
   attempt: number;

@@ -11,7 +11,7 @@ export type Replies = {
   StartContainer: object;
   StopContainer: object;
   RemoveContainer: object;
-  ContainerStatus: { status: ContainerStatus };
+  ContainerStatus: { status: ContainerStatus; info: Record<string, string> };
   ListContainers: {
     containers: { id: string; pod_sandbox_id: string; state: ContainerState; image_id: string; image_ref: string }[];
   };

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type ContainerConfig, encode } from '../../api/cri.ts';
+import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import type { Image } from '../../image/record.ts';
 import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
 import { containerEvent } from './event.ts';
 import { containerCgroup, plannedContainer, runtimeOf } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
+import { undone } from '../teardown.ts';
 import { specOf } from './spec-of.ts';
 import { after } from './state.ts';
 
@@ -31,7 +33,7 @@ export async function createContainer(
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
-  return context.operations.join(`container ${key}`, encoded, signal, () => build(context, sandbox, image, planned, ask.config));
+  return context.operations.join(`container ${key}`, fingerprint(ask.config), signal, () => build(context, sandbox, image, planned, ask.config));
 }
 
 /** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready. */
@@ -50,7 +52,8 @@ function imageOf(context: PodContext, config: ContainerConfig): Image {
 }
 
 function sameContainer(present: Container, asked: Container): string {
-  if (present.state === 'created' && present.config.equals(asked.config)) return present.id;
+  const print = ({ config }: Container): string => fingerprint(decode('ContainerConfig', config));
+  if (present.state === 'created' && print(present) === print(asked)) return present.id;
   throw new RuntimeError(
     'exists',
     `container ${asked.name} attempt ${asked.attempt} exists as ${present.id} (${present.state}): remove it or raise the attempt`,
@@ -83,16 +86,17 @@ async function build(
         tty: config.tty,
         stdin: config.stdin,
         stdinOnce: config.stdin_once,
-        cgroup: containerCgroup(context, sandbox, planned.id),
+        cgroup: containerCgroup(context, planned),
         timeoutMs: RUNTIME_TIMEOUT_MS,
       }),
     );
     refuseIfStopped(context, sandbox.id);
     const created = change(context, planned.id, (container) => after(container, { type: 'created', pid }));
     context.publish(containerEvent(context, 'container.created', created));
+    if (created.exit) context.publish(containerEvent(context, 'container.exited', created));
     return planned.id;
   } catch (error) {
-    await releaseOrRetry(context, store.containers.get(planned.id) ?? planned);
+    await undone(releaseOrRetry(context, store.containers.get(planned.id) ?? planned));
     throw whileDoing(`create container ${planned.name} in sandbox ${sandbox.namespace}/${sandbox.name}`, error);
   } finally {
     leave();

@@ -34,7 +34,7 @@ export async function execSync(
   const process = await commandProcess(context, container, { args: ask.command, tty: false });
   const { connection, first } = await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
     container: container.id, exec: randomBytes(6).toString('hex'), process, tty: false, stdin: false, timeoutMs: ask.timeoutMs,
-  });
+  }, signal);
   const abort = (): void => void connection.destroy();
   signal.addEventListener('abort', abort, { once: true });
   try {

@@ -1,13 +1,16 @@
 import type { Exit, ShimEvents } from '../../api/shim.ts';
 import type { PodContext } from '../context.ts';
+import type { Container } from '../record.ts';
 import { containerEvent } from './event.ts';
 import { after, type ProcessEvent } from './state.ts';
 
 /** A container's first process has ended: recorded once, told to who waits and to who listens. */
 export function containerExited(context: PodContext, event: ShimEvents['exit']): void {
   const { exitCode, signal, oomKilled, finishedAtNs } = event;
-  settle(context, event.container, { type: 'exited', exit: { exitCode, signal, oomKilled, finishedAtNs } });
-  if (oomKilled) context.meter.count('containers_oom');
+  const news = settle(context, event.container, { type: 'exited', exit: { exitCode, signal, oomKilled, finishedAtNs } });
+  if (!news || !oomKilled) return;
+  context.meter.count('containers_oom');
+  context.publish(containerEvent(context, 'container.oom', news));
 }
 
 /** A container whose end nobody saw, because its shim ended first. */
@@ -15,12 +18,14 @@ export function containerLost(context: PodContext, id: string, known: Exit | nul
   settle(context, id, known ? { type: 'exited', exit: known } : event);
 }
 
-function settle(context: PodContext, id: string, event: ProcessEvent): void {
+/** The record after `event`, or undefined when that was known already. */
+function settle(context: PodContext, id: string, event: ProcessEvent): Container | undefined {
   const before = context.store.containers.get(id);
-  if (!before) return;
+  if (!before) return undefined;
   const now = after(before, event);
-  if (now === before || !now.exit) return;
+  if (now === before || !now.exit) return undefined;
   context.store.containers.put(now);
   context.exits.told(id, now.exit);
   if (now.state === 'exited' && !context.starting.has(id)) context.publish(containerEvent(context, 'container.exited', now));
+  return now;
 }

@@ -20,6 +20,8 @@ export function plannedContainer(
   return {
     id: request.id,
     sandboxId: sandbox.id,
+    handler: sandbox.handler,
+    cgroupParent: sandbox.cgroupParent,
     state: 'creating',
     name: config.metadata.name,
     attempt: config.metadata.attempt,
@@ -50,16 +52,16 @@ function logPath(directory: string, config: ContainerConfig): string {
   return path;
 }
 
-/** The OCI runtime behind the sandbox's handler. */
-export function runtimeOf(context: PodContext, sandbox: Sandbox): OciRuntime {
-  const name = sandbox.handler || context.runtimes.defaultName;
+/** The OCI runtime behind a handler. Throws `unavailable` when it is not configured any more. */
+export function runtimeOf(context: PodContext, of: { id: string; handler: string }): OciRuntime {
+  const name = of.handler || context.runtimes.defaultName;
   const runtime = context.runtimes.byName.get(name);
-  if (!runtime) throw new RuntimeError('unavailable', `sandbox ${sandbox.id}: its runtime handler ${name} is not configured any more`);
+  if (!runtime) throw new RuntimeError('unavailable', `${of.id}: its runtime handler ${name} is not configured any more`);
   return runtime;
 }
 
 /** Directories of the container's cgroup. */
-export function containerCgroup(context: PodContext, sandbox: Sandbox, id: string): CgroupDirs {
-  const parent = sandbox.cgroupParent === '/' ? '' : sandbox.cgroupParent;
+export function containerCgroup(context: PodContext, { id, cgroupParent }: Container): CgroupDirs {
+  const parent = cgroupParent === '/' ? '' : cgroupParent;
   return cgroupDirs(context.cgroup.host, `${parent}/${containerLeaf(context.cgroup.driver, id)}`);
 }

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isKind, whileDoing } from '../../api/errors.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { finishAll } from '../teardown.ts';
-import { containerCgroup } from './plan.ts';
-
-/** How long the kernel may take to end the processes of a killed cgroup. */
-const KILL_TIMEOUT_MS = 10_000;
+import { containerCgroup, runtimeOf } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
 export async function releaseContainer(context: PodContext, container: Container): Promise<void> {
@@ -20,17 +17,28 @@ export async function releaseContainer(context: PodContext, container: Container
   context.exits.forget(container.id);
 }
 
-/** A shim that is gone or hangs cannot be asked: what remains is the container's cgroup. */
+/** A shim that is gone or hangs cannot be asked: what remains is killed, then the runtime forgets it. */
 async function deleteInShim(context: PodContext, container: Container): Promise<void> {
   try {
     await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: RUNTIME_TIMEOUT_MS });
   } catch (error) {
     if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
-    const sandbox = context.store.sandboxes.get(container.sandboxId);
-    if (!sandbox) return;
-    const dirs = containerCgroup(context, sandbox, container.id);
-    await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS });
+    await context.engine.call('removeCgroup', { dirs: containerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS });
+    await deleteByRuntime(context, container);
   }
+}
+
+async function deleteByRuntime(context: PodContext, container: Container): Promise<void> {
+  const { path, args, root, systemdCgroup } = runtimeOf(context, container);
+  const { exitCode, stderr } = await context.engine.call('run', {
+    lane: 'runtime',
+    path,
+    args: [...args, '--root', root, ...(systemdCgroup ? ['--systemd-cgroup'] : []), 'delete', '--force', container.id],
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    stdin: '',
+    timeoutMs: RUNTIME_TIMEOUT_MS,
+  });
+  if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
 }
 
 /** Releases a container that could not be made; what fails now is tried again until it succeeds, under its own id. */

@@ -1,6 +1,9 @@
+import { isKind, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
-import type { PodContext } from '../context.ts';
+import { KILL_TIMEOUT_MS, nowNs, type PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
+import { containerLost } from './news.ts';
+import { containerCgroup } from './plan.ts';
 
 /**
  * StopContainer: the stop signal, then SIGKILL after `graceMs` (0: at once); returns when the process has ended. An
@@ -12,9 +15,19 @@ export async function stopContainer(context: PodContext, id: string, graceMs: nu
   await timed(context.meter, 'stop_container', 'process', () => stopAlive(context, container, graceMs, signal));
 }
 
-/** Ends a container at once, for a pod that stops. */
+/** Ends a container at once, also one whose shim is gone or hangs. Throws when even the kernel cannot end it in time. */
 export async function killContainer(context: PodContext, id: string): Promise<void> {
-  await stopContainer(context, id, 0, new AbortController().signal);
+  try {
+    await stopContainer(context, id, 0, AbortSignal.timeout(KILL_TIMEOUT_MS));
+  } catch (error) {
+    const container = context.store.containers.get(id);
+    if (!container || !alive(container)) return;
+    context.log.warn('container is killed by its cgroup', { container: id, because: whileDoing('stop', error).message });
+    await context.engine.call('removeCgroup', { dirs: containerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS });
+    if (isKind(error, 'timeout')) context.shims.abandon(container.sandboxId);
+    const message = isKind(error, 'unavailable') ? 'its shim had ended' : 'its shim did not end it';
+    containerLost(context, id, null, { type: 'lost', message, atNs: nowNs() });
+  }
 }
 
 async function stopAlive(context: PodContext, container: Container, graceMs: number, signal: AbortSignal): Promise<void> {

@@ -2,12 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { Exit } from '../../api/shim.ts';
 import { containerLost } from '../container/news.ts';
 import { containerCgroup } from '../container/plan.ts';
-import { nowNs, type PodContext } from '../context.ts';
+import { KILL_TIMEOUT_MS, nowNs, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
 import { sandboxEvent } from './event.ts';
-
-/** How long the kernel may take to end the processes of a killed cgroup. */
-const KILL_TIMEOUT_MS = 10_000;
 
 /**
  * The sandbox's shim is gone. Nobody holds its containers' output any more, so they are killed and the sandbox counts
@@ -16,11 +13,14 @@ const KILL_TIMEOUT_MS = 10_000;
 export async function sandboxLost(context: PodContext, id: string): Promise<void> {
   const sandbox = context.store.sandboxes.get(id);
   if (!sandbox || sandbox.state === 'creating') return;
-  context.log.error('shim of a sandbox is gone: its containers are killed', { sandbox: id, shim: sandbox.shimPid });
-  context.meter.count('shims_lost');
+  const left = context.store.containersOf(id).filter((container) => !container.exit);
+  if (left.length > 0) {
+    context.log.error('shim of a sandbox is gone: its containers are killed', { sandbox: id, shim: sandbox.shimPid });
+    context.meter.count('shims_lost');
+  }
   if (sandbox.state === 'ready') context.publish(sandboxEvent('pod.stopped', context.store.sandboxes.put({ ...sandbox, state: 'stopped' })));
-  for (const container of context.store.containersOf(id)) {
-    const dirs = containerCgroup(context, sandbox, container.id);
+  for (const container of left) {
+    const dirs = containerCgroup(context, container);
     await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS }).catch((error: unknown) =>
       context.log.error('container of a lost shim cannot be killed', { container: container.id, error: String(error) }),
     );

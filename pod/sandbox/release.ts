@@ -6,15 +6,12 @@ import { whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
 import { releaseContainer } from '../container/release.ts';
-import type { PodContext } from '../context.ts';
+import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
-import { finishAll } from '../teardown.ts';
+import { finishAll, finishSideBySide } from '../teardown.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
-
-/** How long the kernel may take to end the processes of a killed cgroup. */
-const KILL_TIMEOUT_MS = 10_000;
 
 /** Gives the network back: CNI DEL, then the pin, then the shim leaves the namespace so that it can end. Idempotent. */
 export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
@@ -43,8 +40,9 @@ async function leaveNetwork(context: PodContext, sandbox: Sandbox): Promise<void
 export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Promise<void> {
   const paths = podPaths(context.roots, sandbox.id);
   const cgroup = shimCgroup(context, sandbox);
+  const containers = context.store.containersOf(sandbox.id);
   await finishAll(`release sandbox ${sandbox.id}`, [
-    () => Promise.all(context.store.containersOf(sandbox.id).map((container) => releaseContainer(context, container))),
+    () => finishSideBySide('release containers', containers.map((container) => () => releaseContainer(context, container))),
     () => releaseNetwork(context, sandbox),
     () => endShim(context, sandbox),
     () => context.engine.call('releasePod', {

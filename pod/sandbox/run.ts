@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { encode, type PodSandboxConfig } from '../../api/cri.ts';
+import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
 import { nowNs, type PodContext } from '../context.ts';
+import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import { type Sandbox, sandboxKey } from '../record.ts';
 import { resolvConf } from '../spec/resolv.ts';
+import { undone } from '../teardown.ts';
 import { sandboxEvent } from './event.ts';
 import { networkPod } from './network.ts';
 import { plannedSandbox, shimPod } from './plan.ts';
@@ -31,13 +33,14 @@ export async function runSandbox(
   const key = sandboxKey(planned);
   const present = [...context.store.sandboxes.all()].find((one) => one.state !== 'creating' && sandboxKey(one) === key);
   if (present) return samePod(present, planned);
-  return context.operations.join(`sandbox ${key}`, Buffer.concat([encoded, Buffer.from(handler)]), signal, () =>
+  return context.operations.join(`sandbox ${key}`, fingerprint(config, handler), signal, () =>
     build(context, planned, config),
   );
 }
 
 function samePod(present: Sandbox, asked: Sandbox): string {
-  if (present.state === 'ready' && present.config.equals(asked.config) && present.handler === asked.handler) return present.id;
+  const print = ({ config, handler }: Sandbox): string => fingerprint(decode('PodSandboxConfig', config), handler);
+  if (present.state === 'ready' && print(present) === print(asked)) return present.id;
   throw new RuntimeError(
     'exists',
     `sandbox ${asked.namespace}/${asked.name} attempt ${asked.attempt} exists as ${present.id} (${present.state}): remove it or raise the attempt`,
@@ -62,9 +65,10 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     sandbox = store.sandboxes.put({ ...sandbox, attachment: attached.value });
     if (connected.status === 'rejected') throw connected.reason;
     await writeFiles(context, sandbox, config);
+    shims.of(sandbox.id);
     sandbox = store.sandboxes.put({ ...sandbox, state: 'ready' });
   } catch (error) {
-    await releaseOrRetry(context, sandbox);
+    await undone(releaseOrRetry(context, sandbox));
     throw whileDoing(`run sandbox ${planned.namespace}/${planned.name}`, error);
   }
   context.publish(sandboxEvent('pod.ready', sandbox));

@@ -3,6 +3,7 @@ import { killContainer } from '../container/stop.ts';
 import type { PodContext } from '../context.ts';
 import { waitFor } from '../operations.ts';
 import type { Sandbox } from '../record.ts';
+import { finishAll, finishSideBySide } from '../teardown.ts';
 import { sandboxEvent } from './event.ts';
 import { releaseNetwork } from './release.ts';
 
@@ -20,10 +21,14 @@ export async function stopInTurn(context: PodContext, id: string): Promise<Sandb
   if (!sandbox) return undefined;
   const first = sandbox.state === 'ready';
   const stopped = first ? store.sandboxes.put({ ...sandbox, state: 'stopped' }) : sandbox;
-  await timed(context.meter, 'stop_pod', 'containers', () =>
-    Promise.all(store.containersOf(id).map((container) => killContainer(context, container.id))),
-  );
-  const released = await releaseNetwork(context, stopped);
-  if (first) context.publish(sandboxEvent('pod.stopped', released));
-  return released;
+  const kills = store.containersOf(id).map((container) => () => killContainer(context, container.id));
+  try {
+    await finishAll(`stop sandbox ${id}`, [
+      () => timed(context.meter, 'stop_pod', 'containers', () => finishSideBySide('kill containers', kills)),
+      () => releaseNetwork(context, stopped),
+    ]);
+  } finally {
+    if (first) context.publish(sandboxEvent('pod.stopped', stopped));
+  }
+  return store.sandboxes.get(id);
 }

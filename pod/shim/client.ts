@@ -1,25 +1,26 @@
 import { connect, type Socket } from 'node:net';
 import { RuntimeError } from '../../api/errors.ts';
-import { encodeFrame, frameReader, PROTOCOL, type Reply } from '../../api/frame.ts';
+import { encodeFrame, frameReader, MAX_FRAME_BYTES, PROTOCOL, type Reply } from '../../api/frame.ts';
 import type { ShimCalls, ShimEvents } from '../../api/shim.ts';
 import { pendingCalls } from '../../host/pending.ts';
 
 export type Hello = ShimCalls['hello']['reply'];
 
 /** How long a shim may take for what it does itself, in milliseconds; what it runs has its own limit, `timeoutMs`. */
-const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** The control connection to one pod's shim; a call that gets no answer in time fails as `timeout`. */
 export type Shim = {
   hello: Hello;
   call<N extends keyof ShimCalls>(name: N, ask: ShimCalls[N]['ask']): Promise<ShimCalls[N]['reply']>;
   close(): void;
+  /** Gives up a shim that does not answer: as if it had ended. */
+  abandon(): void;
 };
 
 /** What a shim tells unasked. */
 export type ShimListener = {
   onExit(event: ShimEvents['exit'] & { seq: number }): void;
-  onOom(event: ShimEvents['oom'] & { seq: number }): void;
   /** The connection ended without `close`: the shim is gone. */
   onGone(): void;
 };
@@ -30,11 +31,15 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
   const pending = pendingCalls('shim');
   const reader = frameReader();
   let closed = false;
+  const take = (message: object): void => {
+    if (!('event' in message)) pending.settle(message as Reply);
+    else if (message.event === 'exit') listener.onExit(message as unknown as ShimEvents['exit'] & { seq: number });
+  };
   connection.on('data', (chunk: Buffer) => {
-    for (const message of reader.feed(chunk)) {
-      if (!('event' in message)) pending.settle(message as Reply);
-      else if (message.event === 'exit') listener.onExit(message as unknown as ShimEvents['exit'] & { seq: number });
-      else if (message.event === 'oom') listener.onOom(message as unknown as ShimEvents['oom'] & { seq: number });
+    try {
+      reader.feed(chunk).forEach(take);
+    } catch (error) {
+      connection.destroy(error as Error);
     }
   });
   connection.on('error', () => undefined);
@@ -47,7 +52,11 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
     const { answer } = pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame)));
     return within(Number(ask['timeoutMs'] ?? 0) + ANSWER_TIMEOUT_MS, answer, `shim on ${socket}, ${name}`);
   };
-  const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq })) as unknown as Hello;
+  const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq }).catch((error: unknown) => {
+    closed = true;
+    connection.destroy();
+    throw error;
+  })) as unknown as Hello;
   return {
     hello,
     call: call as Shim['call'],
@@ -55,8 +64,12 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
       closed = true;
       connection.destroy();
     },
+    abandon: () => void connection.destroy(),
   };
 }
+
+/** How long the start of an exec may take, with the OCI runtime's part of it, in milliseconds. */
+const STREAM_TIMEOUT_MS = 120_000 + ANSWER_TIMEOUT_MS;
 
 function within<T>(limitMs: number, answer: Promise<T>, what: string): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -65,18 +78,23 @@ function within<T>(limitMs: number, answer: Promise<T>, what: string): Promise<T
   });
 }
 
-/** A connection to `socket`, past the hello and one call, whose further bytes are packets (those of a port after `dial`). */
+/** A connection to `socket`, past the hello and one call, whose further bytes are packets (those of a port after `dial`). Aborting `signal` closes it. */
 export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
   socket: string,
   name: N,
   ask: ShimCalls[N]['ask'],
+  signal?: AbortSignal,
 ): Promise<{ reply: ShimCalls[N]['reply']; connection: Socket; first: Buffer }> {
+  signal?.throwIfAborted();
   const connection = await dial(socket, name === 'dial');
+  const abort = (): void => void connection.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
   const frames = firstFrames(connection, 2);
   connection.write(encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 }));
   connection.write(encodeFrame({ ...ask, id: 2, call: name }));
   try {
-    const { replies, rest } = await frames;
+    const { replies, rest } = await within(STREAM_TIMEOUT_MS, frames, `shim on ${socket}, ${name}`);
+    signal?.throwIfAborted();
     const pending = pendingCalls('shim');
     const answers = [pending.ask('hello', {}, noop).answer, pending.ask(name, {}, noop).answer] as const;
     for (const reply of replies) pending.settle(reply);
@@ -84,7 +102,9 @@ export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
     return { reply: reply as unknown as ShimCalls[N]['reply'], connection, first: rest };
   } catch (error) {
     connection.destroy();
-    throw error;
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -95,9 +115,18 @@ function firstFrames(connection: Socket, count: number): Promise<{ replies: Repl
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const onClose = (): void => reject(new RuntimeError('unavailable', 'the shim ended before it answered'));
+    const split = (): ReturnType<typeof splitFrames> => {
+      try {
+        return splitFrames(bytes, count);
+      } catch (error) {
+        reject(error);
+        connection.destroy();
+        return null;
+      }
+    };
     const onData = (chunk: Buffer): void => {
       bytes = Buffer.concat([bytes, chunk]);
-      const parsed = splitFrames(bytes, count);
+      const parsed = split();
       if (!parsed) return;
       connection.pause();
       connection.off('data', onData);
@@ -115,7 +144,9 @@ function splitFrames(bytes: Buffer, count: number): { replies: Reply[]; rest: Bu
   let at = 0;
   while (replies.length < count) {
     if (bytes.length < at + 4) return null;
-    const end = at + 4 + bytes.readUInt32LE(at);
+    const length = bytes.readUInt32LE(at);
+    if (length > MAX_FRAME_BYTES) throw new RangeError(`frame of ${length} bytes, at most ${MAX_FRAME_BYTES}`);
+    const end = at + 4 + length;
     if (bytes.length < end) return null;
     const reply = JSON.parse(bytes.toString('utf8', at + 4, end)) as Reply;
     replies.push(reply);
@@ -135,8 +166,9 @@ function dial(socket: string, allowHalfOpen = false): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const connection = connect({ path: socket, allowHalfOpen });
     connection.once('connect', () => resolve(connection));
-    connection.once('error', (error) => {
-      reject(new RuntimeError('unavailable', `no shim listens on ${socket}: ${error.message}`, error));
+    connection.once('error', (error: NodeJS.ErrnoException) => {
+      const gone = error.code === 'ECONNREFUSED' || error.code === 'ENOENT';
+      reject(new RuntimeError(gone ? 'unavailable' : 'internal', `no shim listens on ${socket}: ${error.message}`, error));
     });
   });
 }

@@ -8,6 +8,8 @@ export type Shims = {
   open(sandboxId: string, socket: string): Promise<Shim>;
   /** The open connection. Throws `unavailable` when there is none. */
   of(sandboxId: string): Shim;
+  /** Gives up a shim that does not answer: news of it is as if it had ended. */
+  abandon(sandboxId: string): void;
   /** Hands the connection over: its end is no news any more. Undefined when there is none. */
   take(sandboxId: string): Shim | undefined;
   closeAll(): void;
@@ -16,7 +18,6 @@ export type Shims = {
 /** What the pod core does about the news of shims. */
 export type ShimNews = {
   exited(sandboxId: string, event: ShimEvents['exit']): void;
-  oom(sandboxId: string, container: string): void;
   lost(sandboxId: string): void;
 };
 
@@ -27,7 +28,6 @@ export function shimConnections(news: ShimNews): Shims {
     async open(sandboxId, socket) {
       const shim = await connectShim(socket, 0, {
         onExit: (event) => news.exited(sandboxId, event),
-        onOom: (event) => news.oom(sandboxId, event.container),
         onGone: () => {
           if (shims.delete(sandboxId)) news.lost(sandboxId);
         },
@@ -42,6 +42,7 @@ export function shimConnections(news: ShimNews): Shims {
       }
       return shim;
     },
+    abandon: (sandboxId) => shims.get(sandboxId)?.abandon(),
     take(sandboxId) {
       const shim = shims.get(sandboxId);
       shims.delete(sandboxId);

@@ -25,6 +25,11 @@ export type Sampler = {
   pods(asked: Sandbox[]): Promise<PodSample[]>;
 };
 
+/** True while the shim is in a network namespace of the pod's own. */
+function ownNetwork({ namespaces, state, networkReleased }: Sandbox): boolean {
+  return namespaces.network === 'POD' && state === 'ready' && !networkReleased;
+}
+
 /** A sampler with no past: the first rates are 0. */
 export function sampler(context: PodContext): Sampler {
   const rates = counterRates();
@@ -35,10 +40,7 @@ export function sampler(context: PodContext): Sampler {
     rates.keep(alive);
     layers.keep(alive);
   };
-  const group = (container: Container) => {
-    const sandbox = context.store.sandboxes.get(container.sandboxId);
-    return sandbox ? [{ id: container.id, dirs: containerCgroup(context, sandbox, container.id) }] : [];
-  };
+  const group = (container: Container) => ({ id: container.id, dirs: containerCgroup(context, container) });
   const nanoCores = (sample: CgroupSample): bigint =>
     rates.perSecond(sample.id, { atNs: BigInt(sample.atNs), value: BigInt(sample.cpuUsageNs) });
   const join = (asked: Container[], samples: Map<string, CgroupSample>): ContainerSample[] => {
@@ -52,7 +54,7 @@ export function sampler(context: PodContext): Sampler {
 
   return {
     async containers(asked) {
-      const { groups } = await context.engine.call('sample', { groups: asked.flatMap(group), networks: [] });
+      const { groups } = await context.engine.call('sample', { groups: asked.map(group), networks: [] });
       forget();
       return join(asked, new Map(groups.map((sample) => [sample.id, sample])));
     },
@@ -60,8 +62,8 @@ export function sampler(context: PodContext): Sampler {
       const containers = asked.flatMap((sandbox) => context.store.containersOf(sandbox.id)).filter((one) => one.state === 'running');
       const pods = asked.map((one) => ({ id: one.id, dirs: cgroupDirs(context.cgroup.host, one.cgroupParent) }));
       const { groups, networks } = await context.engine.call('sample', {
-        groups: [...pods, ...containers.flatMap(group)],
-        networks: asked.filter((one) => one.namespaces.network === 'POD').map((one) => ({ id: one.id, pid: one.shimPid })),
+        groups: [...pods, ...containers.map(group)],
+        networks: asked.filter(ownNetwork).map((one) => ({ id: one.id, pid: one.shimPid })),
       });
       forget();
       const samples = new Map(groups.map((sample) => [sample.id, sample]));
