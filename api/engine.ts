@@ -31,7 +31,7 @@ export type ShimPod = {
 /** A program run to its end. stdout and stderr are UTF-8, each cut at 1 MiB. */
 export type RunAsk = {
   /** Lanes are capped one by one, so that a stuck plugin holds up only its own kind. */
-  lane: 'cni-add' | 'cni-del' | 'runtime';
+  lane: 'cni-add' | 'cni-del' | 'cni-ask' | 'runtime';
   path: string;
   args: string[];
   env: Record<string, string>;

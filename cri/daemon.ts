@@ -31,12 +31,13 @@ export type Daemon = { context: PodContext; close(): Promise<void> };
 /** Brings up all parts of the daemon and takes up the pods of an earlier start. Undoes nothing on error: the process ends. */
 export async function startDaemon(config: Config, observers: Observers): Promise<Daemon> {
   const { log, meter } = observers;
+  mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
+  const releaseRoot = holdDirectory(config.root);
   const engine = await startEngine({ path: config.native, log, meter });
   const made = await engine.call('prepareState', { dir: config.state });
   if (made.mounted) log.info('state directory is a new tmpfs', { state: config.state });
   for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
-  mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
-  const locks = [holdDirectory(config.state), holdDirectory(config.root)];
+  const locks = [holdDirectory(config.state), releaseRoot];
   const store = openStore(config.state);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 

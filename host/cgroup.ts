@@ -60,6 +60,12 @@ export function cgroupDirs(host: Hierarchies, path: string): CgroupDirs {
   return Object.fromEntries(Object.entries(host.mounts).map(([controller, mount]) => [controller, `${mount}${path}`]));
 }
 
+/** Directories of the cgroup `path` in every hierarchy there is, for who clears away what an OCI runtime left. */
+export function everyCgroupDir(host: Hierarchies, path: string): CgroupDirs {
+  if (host.version === 2) return cgroupDirs(host, path);
+  return Object.fromEntries(host.all.map((mount) => [mount, `${mount}${path}`]));
+}
+
 /** Last part of a container's cgroup: CRI-O's names, which cAdvisor and security agents map to containers. */
 export function containerLeaf(driver: CgroupDriver, id: string): string {
   return driver === 'systemd' ? `crio-${id}.scope` : `crio-${id}`;

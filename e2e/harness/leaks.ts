@@ -85,10 +85,15 @@ export function ownProcesses(
       if (ourNames.has(name)) return speaksOf(pid, daemon, sockets) ? [found] : [];
       const inside =
         ![ownNamespace, ''].includes(linkOf(`/proc/${pid}/ns/mnt`)) &&
-        textOf(`/proc/${pid}/mountinfo`).includes(daemon.directory);
+        rootMount(pid).includes(daemon.directory);
       const cgroup = textOf(`/proc/${pid}/cgroup`);
       return inside || cgroup.includes(`${daemon.cgroupParent}/`) || names(cgroup, ids) ? [found] : [];
     });
+}
+
+/** The line of mountinfo for the process' root: a container's overlay names the layers it is made of. */
+function rootMount(pid: string): string {
+  return textOf(`/proc/${pid}/mountinfo`).split('\n').find((line) => line.split(' ')[4] === '/') ?? '';
 }
 
 /** Whether a process has the daemon's directory in its command line, environment, open files, sockets or cgroup. */

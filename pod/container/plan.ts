@@ -3,7 +3,7 @@ import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDirs } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
-import { cgroupDirs, containerLeaf } from '../../host/cgroup.ts';
+import { cgroupDirs, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import type { Image } from '../../image/record.ts';
 import type { PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
@@ -60,8 +60,17 @@ export function runtimeOf(context: PodContext, of: { id: string; handler: string
   return runtime;
 }
 
+/** The container's cgroup in every hierarchy, for who clears it away. */
+export function everyContainerCgroup(context: PodContext, container: Container): CgroupDirs {
+  return everyCgroupDir(context.cgroup.host, containerCgroupPath(context, container));
+}
+
 /** Directories of the container's cgroup. */
-export function containerCgroup(context: PodContext, { id, cgroupParent }: Container): CgroupDirs {
+export function containerCgroup(context: PodContext, container: Container): CgroupDirs {
+  return cgroupDirs(context.cgroup.host, containerCgroupPath(context, container));
+}
+
+function containerCgroupPath(context: PodContext, { id, cgroupParent }: Container): string {
   const parent = cgroupParent === '/' ? '' : cgroupParent;
-  return cgroupDirs(context.cgroup.host, `${parent}/${containerLeaf(context.cgroup.driver, id)}`);
+  return `${parent}/${containerLeaf(context.cgroup.driver, id)}`;
 }

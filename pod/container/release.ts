@@ -4,13 +4,14 @@ import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from '../context
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { finishAll } from '../teardown.ts';
-import { containerCgroup, runtimeOf } from './plan.ts';
+import { containerCgroup, everyContainerCgroup, runtimeOf } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
 export async function releaseContainer(context: PodContext, container: Container): Promise<void> {
   const paths = containerPaths(context.roots, container.id);
   await finishAll(`release container ${container.id}`, [
     () => deleteInShim(context, container),
+    () => context.engine.call('removeCgroup', { dirs: everyContainerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS }),
     () => context.engine.call('removeTrees', { unmount: [paths.rootfs], remove: [paths.bundle, paths.writable] }),
   ]);
   context.store.containers.remove(container.id);

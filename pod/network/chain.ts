@@ -92,13 +92,14 @@ export async function askAll(
   network: PreparedNetwork,
   command: Extract<CniCommand, 'GC' | 'STATUS'>,
   valid: { containerID: string; ifname: string }[] = [],
+  signal?: AbortSignal,
 ): Promise<void> {
   if (!isAtLeast(network.cniVersion, '1.1.0') || (command === 'GC' && network.disableGC)) return;
   const extra = command === 'GC' ? { 'cni.dev/valid-attachments': valid, 'cni.dev/attachments': valid } : {};
   for (const plugin of network.plugins) {
     const path = await run.plugins.path(plugin.type);
     const stdin = JSON.stringify({ ...plugin, ...extra });
-    await invoke(run.engine, { path, command, env: { CNI_PATH: run.pluginDirs.join(':') }, stdin });
+    await invoke(run.engine, { path, command, env: { CNI_PATH: run.pluginDirs.join(':') }, stdin }, signal);
   }
 }
 

@@ -33,7 +33,7 @@ export async function invoke(
   const reply = await engine.call(
     'run',
     {
-      lane: ask.command === 'DEL' || ask.command === 'GC' ? 'cni-del' : 'cni-add',
+      lane: laneOf(ask.command),
       path: ask.path,
       args: [],
       env: { PATH: process.env['PATH'] ?? PATH, ...ask.env, CNI_COMMAND: ask.command },
@@ -45,6 +45,12 @@ export async function invoke(
   const printed = parse(reply.stdout);
   if (reply.exitCode === 0 && reply.signal === 0) return printed;
   throw pluginError(ask, printed, reply);
+}
+
+/** Questions do not queue behind work: a plugin that hangs in ADD must not keep the node from telling its state. */
+function laneOf(command: Invocation['command']): 'cni-add' | 'cni-del' | 'cni-ask' {
+  if (command === 'STATUS' || command === 'VERSION') return 'cni-ask';
+  return command === 'DEL' || command === 'GC' ? 'cni-del' : 'cni-add';
 }
 
 function pluginError(

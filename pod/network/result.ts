@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * The pod's addresses in a CNI result, in the plugin's order and without prefix length. Addresses on interfaces of the
  * host (those without `sandbox`) are left out; results of versions 0.1 and 0.2 are understood too.
@@ -12,7 +14,7 @@ export function addresses(result: Record<string, unknown>): string[] {
   return [...inPod.map((entry) => entry['address']), ...old]
     .filter((address) => typeof address === 'string')
     .map((address) => address.split('/')[0] ?? '')
-    .filter((address) => address !== '');
+    .filter((address) => isIP(address) !== 0);
 }
 
 const listOf = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.filter(isObject) : []);

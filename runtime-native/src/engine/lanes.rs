@@ -29,6 +29,7 @@ pub enum Lane {
     Spawn,
     CniAdd,
     CniDel,
+    CniAsk,
     Runtime,
     Disk,
     Commit,
@@ -39,10 +40,11 @@ pub enum Lane {
 }
 
 /// Name, most threads, stack of each thread in bytes; in the order of `Lane`.
-const KINDS: [(&str, usize, usize); 10] = [
+const KINDS: [(&str, usize, usize); 11] = [
     ("spawn", 4, SMALL_STACK_BYTES),
     ("cni-add", 8, SMALL_STACK_BYTES),
     ("cni-del", 4, SMALL_STACK_BYTES),
+    ("cni-ask", 2, SMALL_STACK_BYTES),
     ("runtime", 4, SMALL_STACK_BYTES),
     ("disk", 2, SMALL_STACK_BYTES),
     ("commit", 2, SMALL_STACK_BYTES),
@@ -53,11 +55,12 @@ const KINDS: [(&str, usize, usize); 10] = [
 ];
 
 impl Lane {
-    /// The lane that a run asks for by name; only three can be asked for.
+    /// The lane that a run asks for by name; only four can be asked for.
     pub fn of_run(name: &str) -> Option<Self> {
         match name {
             "cni-add" => Some(Self::CniAdd),
             "cni-del" => Some(Self::CniDel),
+            "cni-ask" => Some(Self::CniAsk),
             "runtime" => Some(Self::Runtime),
             _ => None,
         }

@@ -55,7 +55,7 @@ pub enum Then {
 }
 
 /// Most clients at a time.
-const MAX_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 1024;
 
 /// Most ends of processes nobody knows yet that are remembered.
 const MAX_STRANGERS: usize = 64;
