@@ -48,6 +48,12 @@ test('no file loads itself by way of others', (t) => {
   t.deepEqual(cycles, []);
 });
 
+test('node:http is loaded by api/http.ts alone, others import its types', (t) => {
+  const importing = /^import (?!type )[^;]*'node:http';/m;
+  const loading = sources.filter((file) => folder(file) in arrows && !file.includes('/fixtures/') && !file.endsWith('.test.ts'));
+  t.deepEqual(loading.filter((file) => importing.test(text(file))), []);
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = [...sources, ...rust]
     .filter((file) => !listings.includes(file))

@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { RuntimeError } from '../api/errors.ts';
+import { http } from '../api/http.ts';
 import { METRICS_CONTENT_TYPE } from './metrics.ts';
 
 export type ObservationServer = {
@@ -20,7 +21,7 @@ export type ObservationOptions = {
 
 /** Serves GET /metrics and /healthz over plain HTTP. Throws `in-use` when the address is taken, else `unavailable`. */
 export async function serveObservation(options: ObservationOptions): Promise<ObservationServer> {
-  const server = createServer({ maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 });
+  const server = http.createServer({ maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 });
   server.maxConnections = 64;
   server.on('request', (request, response) => void answer(options, request, response));
   const { host, port } = split(options.address);

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RuntimeError } from '../../api/errors.ts';
+import { http } from '../../api/http.ts';
 import type { PodContext } from '../../pod/context.ts';
 import type { StreamAsk } from './ask.ts';
 import { openSession, type Session, type SessionLimits } from './session.ts';
@@ -76,7 +77,7 @@ export function streamingServer(context: PodContext, options: StreamingOptions):
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 function listenOn({ address, port }: StreamingOptions, onUpgrade: OnUpgrade): Promise<Server> {
-  const server = createServer({
+  const server = http.createServer({
     maxHeaderSize: 16_384,
     headersTimeout: 10_000,
     requestTimeout: 10_000,
@@ -138,7 +139,7 @@ async function upgrade(
 function refuse(socket: Duplex, status: number, message: string, headers: string[] = []): void {
   const body = `${message}\n`;
   const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}`,
     'Connection: close',
     'Content-Type: text/plain',
     `Content-Length: ${Buffer.byteLength(body)}`,

@@ -1,7 +1,8 @@
-import http from 'node:http';
+import type { Agent as PlainAgent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { RuntimeError } from '../../api/errors.ts';
+import { http } from '../../api/http.ts';
 import { systemAuthorities } from './trust.ts';
 
 /** One request; redirects are followed. */
@@ -21,7 +22,7 @@ export type HttpAsk = {
 /** What came back, from the last of the redirects. */
 export type HttpAnswer = {
   status: number;
-  headers: http.IncomingHttpHeaders;
+  headers: IncomingHttpHeaders;
   body: Buffer;
   /** Where the answer came from, and what was sent there. */
   url: string;
@@ -57,7 +58,7 @@ export function createHttp(): Http {
   };
 }
 
-type Agents = { plain: http.Agent; secure(ask: HttpAsk): https.Agent; close(): void };
+type Agents = { plain: PlainAgent; secure(ask: HttpAsk): https.Agent; close(): void };
 
 /**
  * Agents for HTTPS are made when they are needed, with one TLS context for all their connections: each context parses
@@ -127,7 +128,7 @@ function exchange(ask: HttpAsk, agents: Agents): Promise<HttpAnswer> {
   });
 }
 
-async function readBody(response: http.IncomingMessage, ask: HttpAsk): Promise<Buffer> {
+async function readBody(response: IncomingMessage, ask: HttpAsk): Promise<Buffer> {
   if (ask.headers['range'] !== undefined && response.statusCode === 200) {
     response.destroy();
     return Buffer.alloc(0);
