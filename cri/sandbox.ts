@@ -2,6 +2,7 @@ import { decode, type Draft, encode, encodedList, type PodSandboxFilter, type Po
 import { RuntimeError } from '../api/errors.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { Sandbox } from '../pod/record.ts';
+import { knownSandbox } from '../pod/sandbox/known.ts';
 import { removeSandbox } from '../pod/sandbox/remove.ts';
 import { runSandbox } from '../pod/sandbox/run.ts';
 import { stopSandbox } from '../pod/sandbox/stop.ts';
@@ -32,13 +33,6 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
     ListPodSandbox: async ({ filter }) => encodedList(listed(context, filter)),
     StreamPodSandboxes: ({ filter }) => streamedList(listed(context, filter)),
   };
-}
-
-/** The sandbox with that id or id prefix. Throws `not-found`. */
-export function knownSandbox(context: PodContext, id: string): Sandbox {
-  const sandbox = context.store.sandboxes.find(id);
-  if (!sandbox || sandbox.state === 'creating') throw new RuntimeError('not-found', `no sandbox ${id}`);
-  return sandbox;
 }
 
 function listed(context: PodContext, filter: PodSandboxFilter | null): Buffer[] {

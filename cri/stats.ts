@@ -7,7 +7,7 @@ import type { Container, Sandbox } from '../pod/record.ts';
 import { type ContainerSample, type PodSample, sampler } from '../pod/stats/sample.ts';
 import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
-import { knownSandbox } from './sandbox.ts';
+import { knownSandbox } from '../pod/sandbox/known.ts';
 import type { RuntimeHandlers } from './server.ts';
 
 /** The rpcs that read counters. */

@@ -1,7 +1,7 @@
 import { RuntimeError } from '../api/errors.ts';
 import { runningContainer } from '../pod/container/exec.ts';
 import type { PodContext } from '../pod/context.ts';
-import { knownSandbox } from './sandbox.ts';
+import { knownSandbox } from '../pod/sandbox/known.ts';
 import type { RuntimeHandlers } from './server.ts';
 import type { Wants } from './streaming/ask.ts';
 import type { Streaming } from './streaming/http.ts';

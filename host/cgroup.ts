@@ -55,6 +55,11 @@ export function parentPath(driver: CgroupDriver, parent: string): string {
   return parts.map((_, at) => `/${parts.slice(0, at + 1).join('-')}.slice`).join('');
 }
 
+/** The cgroup `leaf` in the cgroup `parent`, a path below every hierarchy. */
+export function childPath(parent: string, leaf: string): string {
+  return parent === '/' ? `/${leaf}` : `${parent}/${leaf}`;
+}
+
 /** Directories of the cgroup `path` in every hierarchy that carries controllers. */
 export function cgroupDirs(host: Hierarchies, path: string): CgroupDirs {
   return Object.fromEntries(Object.entries(host.mounts).map(([controller, mount]) => [controller, `${mount}${path}`]));
@@ -78,7 +83,7 @@ export function shimLeaf(driver: CgroupDriver, id: string): string {
 
 /** `linux.cgroupsPath` of the OCI configuration: a path, or `slice:prefix:name` for a runtime with --systemd-cgroup. */
 export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): string {
-  return driver === 'systemd' ? `${parent.split('/').at(-1)}:crio:${id}` : `${parentPath(driver, parent)}/crio-${id}`.replace('//', '/');
+  return driver === 'systemd' ? `${parent.split('/').at(-1)}:crio:${id}` : childPath(parentPath(driver, parent), containerLeaf(driver, id));
 }
 
 /** Ancestors of a cgroup path, the path itself first, the root left out. */

@@ -5,6 +5,7 @@ import type { OciRuntime } from '../api/shim.ts';
 import { type CgroupDriver, cgroupsPath } from '../host/cgroup.ts';
 import type { Engine } from '../host/engine.ts';
 import type { Runtimes } from './context.ts';
+import { runRuntime } from './runtime-call.ts';
 
 /** Where OCI runtimes come from, and what a trial of one needs. */
 export type RuntimeSearch = {
@@ -78,12 +79,7 @@ function isExecutable(path: string): boolean {
 async function trial(search: RuntimeSearch, name: string, candidate: OciRuntime): Promise<string> {
   const id = `trial-${name}-${process.pid}`;
   const bundle = `${search.stateDir}/${id}`;
-  const rootArgs = ['--root', candidate.root, ...(candidate.systemdCgroup ? ['--systemd-cgroup'] : [])];
-  const run = (args: string[]) =>
-    search.engine.call('run', {
-      lane: 'runtime', path: candidate.path, args: [...candidate.args, ...rootArgs, ...args],
-      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' }, stdin: '', timeoutMs: TRIAL_TIMEOUT_MS,
-    });
+  const run = (words: string[]) => runRuntime(search.engine, candidate, words, TRIAL_TIMEOUT_MS);
   mkdirSync(`${bundle}/rootfs`, { recursive: true, mode: 0o700 });
   writeFileSync(`${bundle}/config.json`, JSON.stringify(trialSpec(search, id)));
   try {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRuntimeError, RuntimeError } from '../api/errors.ts';
+import type { Log } from '../api/observe.ts';
 
 type Step = () => Promise<unknown>;
 
@@ -26,6 +27,21 @@ function report(what: string, failures: unknown[]): void {
   const errors = failures.map(asRuntimeError);
   const [first] = errors;
   if (first) throw new RuntimeError(first.kind, `${what}: ${errors.map((error) => error.message).join('; ')}`, first);
+}
+
+/** Longest pause between two tries of an undo, in milliseconds. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Undoes what could not be made; what fails is logged and tried again in the background until it succeeds. Never rejects. */
+export async function undoUntilDone(log: Log, what: string, undo: Step, pauseMs = 1_000): Promise<void> {
+  try {
+    await undo();
+  } catch (error) {
+    log.warn(`leftovers of ${what} remain, trying again`, { againInMs: pauseMs, error: asRuntimeError(error).message });
+    void sleep(pauseMs, undefined, { ref: false }).then(() =>
+      undoUntilDone(log, what, undo, Math.min(pauseMs * 2, LONGEST_PAUSE_MS)),
+    );
+  }
 }
 
 /** How long a failed creation waits for its undo before it is answered, in milliseconds; the undo then goes on alone. */

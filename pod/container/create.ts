@@ -12,6 +12,7 @@ import { containerEvent } from './event.ts';
 import { containerCgroup, plannedContainer, runtimeOf } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
+import { knownSandbox } from '../sandbox/known.ts';
 import { undone } from '../teardown.ts';
 import { specOf } from './spec-of.ts';
 import { after } from './state.ts';
@@ -38,8 +39,7 @@ export async function createContainer(
 
 /** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready. */
 function readySandbox(context: PodContext, id: string): Sandbox {
-  const sandbox = context.store.sandboxes.find(id);
-  if (!sandbox || sandbox.state === 'creating') throw new RuntimeError('not-found', `no sandbox ${id}`);
+  const sandbox = knownSandbox(context, id);
   if (sandbox.state !== 'ready') throw new RuntimeError('wrong-state', `sandbox ${sandbox.id} is stopped: run a new one`);
   return sandbox;
 }

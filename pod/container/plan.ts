@@ -3,7 +3,7 @@ import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDirs } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
-import { cgroupDirs, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
+import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import type { Image } from '../../image/record.ts';
 import type { PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
@@ -71,6 +71,5 @@ export function containerCgroup(context: PodContext, container: Container): Cgro
 }
 
 function containerCgroupPath(context: PodContext, { id, cgroupParent }: Container): string {
-  const parent = cgroupParent === '/' ? '' : cgroupParent;
-  return `${parent}/${containerLeaf(context.cgroup.driver, id)}`;
+  return childPath(cgroupParent, containerLeaf(context.cgroup.driver, id));
 }

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isKind, whileDoing } from '../../api/errors.ts';
+import { isKind } from '../../api/errors.ts';
 import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
-import { finishAll } from '../teardown.ts';
+import { runRuntime } from '../runtime-call.ts';
+import { finishAll, undoUntilDone } from '../teardown.ts';
 import { containerCgroup, everyContainerCgroup, runtimeOf } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
@@ -30,26 +30,12 @@ async function deleteInShim(context: PodContext, container: Container): Promise<
 }
 
 async function deleteByRuntime(context: PodContext, container: Container): Promise<void> {
-  const { path, args, root, systemdCgroup } = runtimeOf(context, container);
-  const { exitCode, stderr } = await context.engine.call('run', {
-    lane: 'runtime',
-    path,
-    args: [...args, '--root', root, ...(systemdCgroup ? ['--systemd-cgroup'] : []), 'delete', '--force', container.id],
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
-    stdin: '',
-    timeoutMs: RUNTIME_TIMEOUT_MS,
-  });
+  const words = ['delete', '--force', container.id];
+  const { exitCode, stderr } = await runRuntime(context.engine, runtimeOf(context, container), words, RUNTIME_TIMEOUT_MS);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
 }
 
 /** Releases a container that could not be made; what fails now is tried again until it succeeds, under its own id. */
-export async function releaseOrRetry(context: PodContext, container: Container, waitMs = 1_000): Promise<void> {
-  try {
-    await releaseContainer(context, container);
-  } catch (error) {
-    context.log.warn('leftovers of a container remain, trying again', {
-      container: container.id, againInMs: waitMs, error: whileDoing('release', error).message,
-    });
-    void sleep(waitMs, undefined, { ref: false }).then(() => releaseOrRetry(context, container, Math.min(waitMs * 2, 60_000)));
-  }
+export function releaseOrRetry(context: PodContext, container: Container): Promise<void> {
+  return undoUntilDone(context.log, `container ${container.id}`, () => releaseContainer(context, container));
 }

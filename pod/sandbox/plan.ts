@@ -1,7 +1,7 @@
 import type { PodSandboxConfig } from '../../api/cri.ts';
 import type { ShimPod } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
-import { cgroupDirs, parentPath, shimLeaf } from '../../host/cgroup.ts';
+import { cgroupDirs, childPath, parentPath, shimLeaf } from '../../host/cgroup.ts';
 import type { PodContext } from '../context.ts';
 import type { PortMapping } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
@@ -92,7 +92,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
 /** Directories of the shim's own leaf cgroup. */
 export function shimCgroup(context: PodContext, sandbox: Sandbox): Record<string, string> {
   const leaf = shimLeaf(context.cgroup.driver, sandbox.id);
-  return cgroupDirs(context.cgroup.host, `${sandbox.cgroupParent === '/' ? '' : sandbox.cgroupParent}/${leaf}`);
+  return cgroupDirs(context.cgroup.host, childPath(sandbox.cgroupParent, leaf));
 }
 
 /** Host ports of the pod; a host port of 0 asks for none (CRI PortMapping). */

@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '../../api/cri.ts';
-import { whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
 import { releaseContainer } from '../container/release.ts';
 import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
-import { finishAll, finishSideBySide } from '../teardown.ts';
+import { finishAll, finishSideBySide, undoUntilDone } from '../teardown.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
 
@@ -74,15 +72,7 @@ async function removeCgroups(context: PodContext, sandbox: Sandbox): Promise<voi
 }
 
 /** Releases a sandbox that could not be made; what fails now is tried again until it succeeds, under its own id. */
-export async function releaseOrRetry(context: PodContext, sandbox: Sandbox, waitMs = 1_000): Promise<void> {
-  try {
-    await releaseSandbox(context, sandbox);
-  } catch (error) {
-    context.log.warn('leftovers of a sandbox remain, trying again', {
-      sandbox: sandbox.id, againInMs: waitMs, error: whileDoing('release', error).message,
-    });
-    void sleep(waitMs, undefined, { ref: false }).then(() =>
-      releaseOrRetry(context, context.store.sandboxes.get(sandbox.id) ?? sandbox, Math.min(waitMs * 2, 60_000)),
-    );
-  }
+export function releaseOrRetry(context: PodContext, sandbox: Sandbox): Promise<void> {
+  const latest = (): Sandbox => context.store.sandboxes.get(sandbox.id) ?? sandbox;
+  return undoUntilDone(context.log, `sandbox ${sandbox.id}`, () => releaseSandbox(context, latest()));
 }

@@ -1,0 +1,19 @@
+import type { RunReply } from '../api/engine.ts';
+import type { OciRuntime } from '../api/shim.ts';
+import type { Engine } from '../host/engine.ts';
+
+/** Where an OCI runtime finds its programs when the daemon itself was given no PATH. */
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Runs one verb of an OCI runtime (`words` are the verb and what follows) in the engine, where no shim is there to do it. */
+export function runRuntime(engine: Engine, runtime: OciRuntime, words: string[], timeoutMs: number): Promise<RunReply> {
+  const { path, args, root, systemdCgroup } = runtime;
+  return engine.call('run', {
+    lane: 'runtime',
+    path,
+    args: [...args, '--root', root, ...(systemdCgroup ? ['--systemd-cgroup'] : []), ...words],
+    env: { PATH: process.env['PATH'] ?? PATH },
+    stdin: '',
+    timeoutMs,
+  });
+}
