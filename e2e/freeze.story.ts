@@ -9,9 +9,10 @@ import { story } from './harness/story.ts';
 const run = (command: string, ...args: string[]) =>
   execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 const frozenMs = 2000;
+/** The 99th percentile that lists and status keep to. */
 const limitMs = 5;
-/** On a machine with other work, calls may take this many times what they took just before the freeze. */
-const slack = 2;
+/** A call that met the disk would take until the thaw; one that did not takes less than this even on a loaded machine. */
+const untouchedMs = frozenMs / 4;
 
 const stage = story({
   daemon: {
@@ -36,19 +37,27 @@ async function whileFrozen(path: string, work: () => Promise<void>): Promise<voi
   }
 }
 
-/** Each call again and again for `durationMs`; the 99th percentiles of how long they took, ms. */
-async function percentiles(calls: readonly [keyof Replies, object][], durationMs: number): Promise<number[]> {
+type Took = { readonly method: keyof Replies; readonly p99: number; readonly max: number };
+
+/** Each call again and again for `durationMs`: how long it took, ms. */
+async function measure(calls: readonly [keyof Replies, object][], durationMs: number): Promise<Took[]> {
   const { cri } = stage().daemon;
   const took = calls.map((): number[] => []);
-  for (const endMs = performance.now() + durationMs; performance.now() < endMs; await sleep(2)) {
+  for (const endMs = performance.now() + durationMs; performance.now() < endMs; await sleep(1)) {
     for (const [i, [method, request]] of calls.entries()) {
       const startedMs = performance.now();
       await cri.call(method, request, 10_000);
       took[i]?.push(performance.now() - startedMs);
     }
   }
-  return took.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length * 0.99)] ?? Number.POSITIVE_INFINITY);
+  return calls.map(([method], i) => {
+    const sorted = (took[i] ?? []).toSorted((a, b) => a - b);
+    const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.POSITIVE_INFINITY;
+    return { method, p99: at(0.99), max: at(1) };
+  });
 }
+
+const worst = (took: readonly Took[], of: 'p99' | 'max'): number => Math.max(...took.map((each) => each[of]));
 
 test(`with the root's file system frozen, lists and status answer within ${limitMs} ms`, async (t) => {
   const { daemon } = stage();
@@ -58,20 +67,53 @@ test(`with the root's file system frozen, lists and status answer within ${limit
   const calls: [keyof Replies, object][] = [
     ['ListPodSandbox', {}],
     ['ListContainers', {}],
+    ['ListImages', {}],
     ['ContainerStatus', { container_id: containers[0] }],
     ['PodSandboxStatus', { pod_sandbox_id: pods[0]?.id }],
   ];
-  const before = await percentiles(calls, frozenMs / 2);
+  const before = await measure(calls, frozenMs / 2);
   let pull: Promise<unknown> = Promise.resolve();
-  let frozen: number[] = [];
+  let frozen: Took[] = [];
   await whileFrozen(daemon.root, async () => {
     pull = daemon.cri.call('PullImage', { image: { image: 'docker.io/berth/bulk:1' } });
     pull.catch(() => undefined);
-    frozen = await percentiles(calls, frozenMs);
+    frozen = await measure(calls, frozenMs);
   });
   await t.notThrowsAsync(pull, 'a pull that met the frozen disk goes on when it thaws');
-  for (const [i, [method]] of calls.entries()) {
-    t.log(`${method}: 99th percentile ${frozen[i]?.toFixed(2)} ms frozen, ${before[i]?.toFixed(2)} ms before`);
-  }
-  t.true(Math.max(...frozen) <= Math.max(limitMs, slack * Math.max(...before)));
+  const told = (took: readonly Took[]) =>
+    took.map(({ method, p99, max }) => `${method} ${p99.toFixed(1)} (${max.toFixed(1)})`).join(', ');
+  t.log(`99th percentile (slowest), ms, frozen: ${told(frozen)}`);
+  t.log(`99th percentile (slowest), ms, before: ${told(before)}`);
+  t.true(worst(frozen, 'max') < untouchedMs, 'no call waits for the disk');
+  if (worst(before, 'p99') <= limitMs / 2) t.true(worst(frozen, 'p99') <= limitMs);
+  else t.log(`the machine has other work: ${limitMs} ms are not asked for`);
+});
+
+/** More images than the daemon has threads for files: pulling one writes to the frozen disk. */
+const unpulled = [
+  ...['layers', 'zstd', 'plain'].map((name) => `docker.io/berth/${name}:1`),
+  ...['uid', 'username', 'uid-group', 'username-group'].map(
+    (user) => `gcr.io/k8s-staging-cri-tools/test-image-user-${user}:latest`,
+  ),
+];
+
+test("with the root's file system frozen, Status, stats and ExecSync answer", async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'asked');
+  const container = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const exec = { container_id: container, cmd: ['true'], timeout: 10 };
+  await daemon.cri.call('ExecSync', exec);
+  const calls: [keyof Replies, object][] = [
+    ['Status', {}],
+    ['ListContainerStats', {}],
+    ['ExecSync', exec],
+  ];
+  let pulls: Promise<unknown>[] = [];
+  await whileFrozen(daemon.root, async () => {
+    pulls = unpulled.map((image) => daemon.cri.call('PullImage', { image: { image } }));
+    for (const pull of pulls) pull.catch(() => undefined);
+    const took = await measure(calls, frozenMs / 2);
+    t.true(worst(took, 'max') < untouchedMs, took.map(({ method, max }) => `${method} ${max.toFixed(1)} ms`).join(', '));
+  });
+  await t.notThrowsAsync(Promise.all(pulls));
 });
