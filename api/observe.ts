@@ -13,7 +13,8 @@ export type Counter =
   | 'containers_oom'
   | 'engine_restarts'
   | 'shims_lost'
-  | 'events_dropped';
+  | 'events_dropped'
+  | 'log_lines_dropped';
 
 /** Where measurements go. */
 export type Meter = {

@@ -7,6 +7,7 @@ import { serveObservation } from '../observe/http.ts';
 import { openLog } from '../observe/log.ts';
 import { type Metrics, openMetrics } from '../observe/metrics.ts';
 import { publishToNats } from '../observe/nats.ts';
+import { backgroundOutput } from '../observe/output.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerHandlers } from './container.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -21,6 +22,11 @@ import { streamHandlers } from './streams.ts';
 
 /** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
 const CLOSE_GRACE_MS = 5_000;
+
+/** How long the last lines of the log may take, in milliseconds. */
+const LOG_GRACE_MS = 1_000;
+
+const STDERR = 2;
 
 process.title = 'berthd';
 await main();
@@ -38,8 +44,12 @@ async function main(): Promise<void> {
 }
 
 async function run(config: Config): Promise<void> {
-  const log = openLog({ level: config.logLevel, format: config.logFormat });
   const metrics = openMetrics({ version: version() });
+  const output = backgroundOutput(STDERR, {
+    onDrop: () => metrics.count('log_lines_dropped'),
+    onRoom: (lines) => log.warn('lines of this log are missing here: it was not read or could not be stored', { lines }),
+  });
+  const log = openLog({ level: config.logLevel, format: config.logFormat, stream: output.stream });
   const events = openEvents(log);
   const nats = config.natsUrl === '' ? null : publishToNats({ url: config.natsUrl, subscribe: events.subscribe, log, meter: metrics });
   let daemon: Daemon | undefined;
@@ -71,6 +81,7 @@ async function run(config: Config): Promise<void> {
     await server.close(CLOSE_GRACE_MS);
     await close();
     await Promise.all([nats?.close(), observation?.close()]);
+    await output.flush(LOG_GRACE_MS);
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -7,8 +7,8 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type LogOptions = {
   level: LogLevel;
   format: 'text' | 'json';
-  /** Where lines go; standard error by default. */
-  stream?: NodeJS.WritableStream;
+  /** Where lines go. */
+  stream: NodeJS.WritableStream;
 };
 
 const levels: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
@@ -19,7 +19,7 @@ export function openLog(options: LogOptions): Log {
     level: options.level,
     levels,
     format: format.printf(options.format === 'json' ? jsonLine : textLine),
-    transports: [new transports.Stream({ stream: options.stream ?? process.stderr, eol: '\n' })],
+    transports: [new transports.Stream({ stream: options.stream, eol: '\n' })],
   });
   const at = (level: LogLevel): Log[LogLevel] => {
     if (levels[level] > levels[options.level]) return () => {};

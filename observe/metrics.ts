@@ -24,6 +24,7 @@ const counters: Record<Counter, string> = {
   engine_restarts: 'Times the engine ended and was started again.',
   shims_lost: 'Shims that ended while they had containers.',
   events_dropped: 'Lifecycle events given up because their receiver was away or slow.',
+  log_lines_dropped: 'Lines of the log given up because it was not read or could not be stored.',
 };
 
 /** From a list answered out of memory to a pull of many minutes, seconds. */

@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+
+const source = new URL('./output.ts', import.meta.url).href;
+
+/** Runs a program with an `output` on its standard error and `say`, which prints to its standard output at once. */
+function run(t: ExecutionContext, program: string, stderr: 'pipe' | number): ChildProcess {
+  const head = `
+    const { backgroundOutput } = await import('${source}');
+    const { writeSync } = await import('node:fs');
+    const say = (word) => writeSync(1, word + ' ');
+    let drops = 0;
+    const output = backgroundOutput(2, {
+      mostBytes: 200_000,
+      onDrop: () => void drops++,
+      onRoom: (lines) => output.stream.write('dropped ' + lines + '\\n'),
+    });
+    const line = (number) => output.stream.write('line ' + number + '\\n');
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', head + program], {
+    stdio: ['ignore', 'pipe', stderr],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return child;
+}
+
+test('a log that nobody reads holds nothing up, takes a bounded size, and says what it has dropped once it is read', async (t) => {
+  const child = run(
+    t,
+    `
+    let number = 0;
+    while (drops < 1000) {
+      for (let i = 0; i < 1000; i++) line(number++);
+      await new Promise(setImmediate);
+    }
+    say(number);
+    await output.flush(50);
+    say(drops);
+    await output.flush(60_000);
+    line('after');
+    await output.flush(60_000);
+    say(drops);
+  `,
+    'pipe',
+  );
+  const count = await said(child);
+  await said(child);
+  const log = await text(child.stderr!);
+  const drops = await said(child);
+  const lines = log.trimEnd().split('\n');
+  t.true(log.length < 500_000);
+  t.regex(log, new RegExp(`\ndropped ${drops}\nline after\n$`));
+  t.is(lines.filter((each) => /^line \d+$/.test(each)).length + drops, count);
+});
+
+test('the last lines before a sudden end are written, to a pipe and to a file', async (t) => {
+  const program = `for (let i = 0; i < 500; i++) line(i); await output.flush(1000); line('last'); line('words'); process.exit(3);`;
+  const expected = [...Array(500).keys(), 'last', 'words'].map((number) => `line ${number}\n`).join('');
+  t.is(await text(run(t, program, 'pipe').stderr!), expected);
+
+  const directory = mkdtempSync(join(tmpdir(), 'berth-output-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = openSync(join(directory, 'log'), 'a');
+  await once(run(t, program, file), 'close');
+  closeSync(file);
+  t.deepEqual(readFileSync(join(directory, 'log'), 'utf8').split('\n').sort(), expected.split('\n').sort());
+});
+
+test('a reader that goes away and a full disk cost lines, not the daemon', async (t) => {
+  const program = `
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let i = 0; i < 10; i++) { line(i); await output.flush(1000); }
+    say(drops);
+  `;
+  const unread = run(t, program, 'pipe');
+  unread.stderr!.destroy();
+  t.is(await text(unread.stdout!), '10 ');
+  const full = openSync('/dev/full', 'a');
+  t.is(await text(run(t, program, full).stdout!), '10 ');
+  closeSync(full);
+});
+
+/** The next number it prints. */
+async function said({ stdout }: ChildProcess): Promise<number> {
+  let told = '';
+  while (!told.endsWith(' ')) {
+    const byte = stdout!.read(1) as Buffer | null;
+    if (byte) told += byte.toString();
+    else await once(stdout!, 'readable');
+  }
+  return Number(told);
+}
