@@ -1,3 +1,5 @@
+import { RuntimeError } from './errors.ts';
+
 /** The protocol version that both sides name in their first frame. */
 export const PROTOCOL = 1;
 
@@ -16,9 +18,13 @@ export type FrameError = { kind: string; message: string };
 /** Something that happened unasked. `seq` counts up by one from 1 for the life of the sender. */
 export type Event = { event: string; seq: number } & Record<string, unknown>;
 
-/** One frame: 4-byte little-endian length, then that many bytes of JSON. */
+/** One frame: 4-byte little-endian length, then that many bytes of JSON. Throws `exhausted` over MAX_FRAME_BYTES. */
 export function encodeFrame(message: object): Buffer {
   const body = Buffer.from(JSON.stringify(message));
+  if (body.length > MAX_FRAME_BYTES) {
+    const what = 'call' in message ? `${message.call}: a message` : 'a message';
+    throw new RuntimeError('exhausted', `${what} of ${body.length} bytes, at most ${MAX_FRAME_BYTES} (limit MAX_FRAME_BYTES)`);
+  }
   const frame = Buffer.allocUnsafe(4 + body.length);
   frame.writeUInt32LE(body.length, 0);
   body.copy(frame, 4);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isKind } from './errors.ts';
 import { encodeFrame, frameReader, MAX_FRAME_BYTES } from './frame.ts';
 import { examples, readExamples } from './frames.examples.ts';
 
@@ -34,6 +35,12 @@ test('what follows the last whole frame is kept', (t) => {
   const tail = Buffer.from([1, 2]);
   t.deepEqual(reader.feed(Buffer.concat([encodeFrame({ id: 1, ok: {} }), tail])), [{ id: 1, ok: {} }]);
   t.deepEqual(reader.rest(), tail);
+});
+
+test('a message over the limit is not sent, and the error names call and limit', (t) => {
+  const error = t.throws(() => encodeFrame({ id: 1, call: 'exec', text: '\x01'.repeat(MAX_FRAME_BYTES / 6) }));
+  t.true(isKind(error, 'exhausted'));
+  t.regex(error?.message ?? '', /^exec: a message of 1677\d+ bytes, at most 16777216 \(limit MAX_FRAME_BYTES\)$/);
 });
 
 test('a frame over the limit is refused before its body arrives, a body that is not JSON when it does', (t) => {

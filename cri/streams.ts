@@ -1,4 +1,5 @@
 import { RuntimeError } from '../api/errors.ts';
+import { checkCommand } from '../pod/container/command.ts';
 import { runningContainer } from '../pod/container/exec.ts';
 import type { PodContext } from '../pod/context.ts';
 import { knownSandbox } from '../pod/sandbox/known.ts';
@@ -12,7 +13,7 @@ export function streamHandlers(context: PodContext, streaming: Streaming): Runti
     Exec: async (request) => {
       const { id } = runningContainer(context, request.container_id);
       const wants = wanted(`exec in container ${id}`, request);
-      if (request.cmd.length === 0) throw new RuntimeError('invalid', `exec in container ${id}: no command`);
+      checkCommand(`exec in container ${id}`, request.cmd);
       return { url: await streaming.url({ kind: 'exec', containerId: id, command: request.cmd, ...wants }) };
     },
     Attach: async (request) => {

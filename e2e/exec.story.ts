@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import test from 'ava';
 import { crictl } from './harness/crictl.ts';
 import { entriesIn, textOf } from './harness/files.ts';
@@ -73,6 +73,26 @@ test('exec into a container that does not exist or has exited is refused', async
   await t.throwsAsync(exec(daemon, container, 'true'));
   const unknown = await t.throwsAsync(exec(daemon, 'f'.repeat(64), 'true'));
   t.is((unknown as Error & { code?: number }).code, status.NOT_FOUND);
+});
+
+test('a command that is too long is refused with the limit, and the next one runs', async (t) => {
+  const { daemon } = stage();
+  const container_id = await runScript(daemon, await runPod(daemon, 'long'), 'c', 'sleep 1000');
+  const refused = async (cmd: string[]): Promise<[number, string]> => {
+    const error = await t.throwsAsync<ServiceError>(daemon.cri.call('ExecSync', { container_id, cmd }));
+    return [error?.code ?? 0, error?.details ?? ''];
+  };
+  const [wordCode, word] = await refused(['echo', 'x'.repeat(128 << 10)]);
+  t.is(wordCode, status.INVALID_ARGUMENT);
+  t.regex(word, /limit MAX_ARG_STRLEN/);
+  const [allCode, all] = await refused(['echo', ...Array<string>(90).fill('x'.repeat(100_000))]);
+  t.is(allCode, status.INVALID_ARGUMENT);
+  t.regex(all, /limit ARG_MAX/);
+  const [frameCode, frame] = await refused(['echo', ...Array<string>(60).fill('\x01'.repeat(100_000))]);
+  t.is(frameCode, status.RESOURCE_EXHAUSTED);
+  t.regex(frame, /limit MAX_FRAME_BYTES/);
+  const longest = ['printf', '%s', 'x'.repeat((128 << 10) - 1)];
+  t.is((await daemon.cri.call('ExecSync', { container_id, cmd: longest })).stdout.length, (128 << 10) - 1);
 });
 
 function processesWith(argument: string): string[] {

@@ -6,7 +6,7 @@ type Waiter = { call: string; resolve: (ok: Record<string, unknown>) => void; re
 
 /** The calls of one connection that wait for their answer. */
 export type Pending = {
-  /** Numbers the call, hands its frame to `send` and waits for the answer. */
+  /** Numbers the call, hands its frame to `send` and waits for the answer. Throws what `send` throws. */
   ask(call: string, ask: object, send: (frame: Ask) => void): { id: number; answer: Promise<Record<string, unknown>> };
   /** Settles the call that `reply` answers; an answer nobody waits for is dropped. */
   settle(reply: Reply): void;
@@ -24,7 +24,12 @@ export function pendingCalls(peer: string): Pending {
       const answer = new Promise<Record<string, unknown>>((resolve, reject) => {
         waiters.set(id, { call, resolve, reject });
       });
-      send({ ...ask, id, call });
+      try {
+        send({ ...ask, id, call });
+      } catch (error) {
+        waiters.delete(id);
+        throw error;
+      }
       return { id, answer };
     },
     settle(reply) {

@@ -27,7 +27,7 @@ const MOST_BYTES = 1 << 20;
  */
 export function backgroundOutput(fd: number, { mostBytes = MOST_BYTES, onDrop, onRoom }: OutputOptions): Output {
   const append = appender(fd);
-  let waiting: string[] = [];
+  const waiting: string[] = [];
   let [waitingBytes, dropped] = [0, 0];
   let writing: Promise<void> | undefined;
 

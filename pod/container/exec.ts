@@ -9,6 +9,7 @@ import { openStream } from '../shim/client.ts';
 import { packetReader } from '../shim/packets.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { execProcess } from '../spec/process.ts';
+import { checkCommand } from './command.ts';
 import { knownContainer } from './start.ts';
 
 /**
@@ -30,7 +31,6 @@ export async function execSync(
   signal: AbortSignal,
 ): Promise<ExecResult> {
   const container = runningContainer(context, ask.containerId);
-  if (ask.command.length === 0) throw new RuntimeError('invalid', `exec in container ${container.id}: no command`);
   const process = await commandProcess(context, container, { args: ask.command, tty: false });
   const { connection, first } = await openStream(podPaths(context.roots, container.sandboxId).socket, 'exec', {
     container: container.id, exec: randomBytes(6).toString('hex'), process, tty: false, stdin: false, timeoutMs: ask.timeoutMs,
@@ -59,12 +59,13 @@ export function runningContainer(context: PodContext, id: string): Container {
   throw new RuntimeError('not-found', `container ${container.id} is ${ended}: only a running one can execute commands`);
 }
 
-/** The process of an exec: the container's own, with another command and perhaps a terminal. */
+/** The process of an exec: the container's own, with another command and perhaps a terminal. Throws as `checkCommand`. */
 export async function commandProcess(
   context: PodContext,
   container: Container,
   command: { args: string[]; tty: boolean },
 ): Promise<Record<string, unknown>> {
+  checkCommand(`exec in container ${container.id}`, command.args);
   const { bundle } = containerPaths(context.roots, container.id);
   const spec = JSON.parse(await readFile(`${bundle}/config.json`, 'utf8')) as OciSpec;
   return { ...execProcess(spec.process, command) };

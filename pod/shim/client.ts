@@ -47,10 +47,10 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
     pending.fail('the shim ended');
     if (!closed) listener.onGone();
   });
-  const call = (name: string, ask: Record<string, unknown>): Promise<Record<string, unknown>> => {
-    if (connection.destroyed) return Promise.reject(new RuntimeError('unavailable', `shim, ${name}: it has ended`));
+  const call = async (name: string, ask: Record<string, unknown>): Promise<Record<string, unknown>> => {
+    if (connection.destroyed) throw new RuntimeError('unavailable', `shim, ${name}: it has ended`);
     const { answer } = pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame)));
-    return within(Number(ask['timeoutMs'] ?? 0) + ANSWER_TIMEOUT_MS, answer, `shim on ${socket}, ${name}`);
+    return await within(Number(ask['timeoutMs'] ?? 0) + ANSWER_TIMEOUT_MS, answer, `shim on ${socket}, ${name}`);
   };
   const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq }).catch((error: unknown) => {
     closed = true;
@@ -86,12 +86,13 @@ export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
   signal?: AbortSignal,
 ): Promise<{ reply: ShimCalls[N]['reply']; connection: Socket; first: Buffer }> {
   signal?.throwIfAborted();
+  const hello = encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 });
+  const request = encodeFrame({ ...ask, id: 2, call: name });
   const connection = await dial(socket, name === 'dial');
   const abort = (): void => void connection.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   const frames = firstFrames(connection, 2);
-  connection.write(encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 }));
-  connection.write(encodeFrame({ ...ask, id: 2, call: name }));
+  connection.write(Buffer.concat([hello, request]));
   try {
     const { replies, rest } = await within(STREAM_TIMEOUT_MS, frames, `shim on ${socket}, ${name}`);
     signal?.throwIfAborted();
