@@ -14,13 +14,16 @@ export type Counter =
   | 'engine_restarts'
   | 'shims_lost'
   | 'events_dropped'
-  | 'log_lines_dropped';
+  | 'log_lines_dropped'
+  | 'stream_sessions';
 
 /** Where measurements go. */
 export type Meter = {
   /** One finished step of an operation, e.g. (`run_pod`, `cni`, 0.031); seconds. */
   stage(operation: string, stage: string, seconds: number): void;
   count(counter: Counter, by?: number): void;
+  /** Somebody was refused or cut off by the limit of that name; names come from the code alone. */
+  limit(name: string): void;
 };
 
 /** Runs `work` and reports how long it took as that stage, also when it fails. */

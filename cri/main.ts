@@ -17,7 +17,7 @@ import { runtimeHandlers } from './runtime.ts';
 import { sandboxHandlers } from './sandbox.ts';
 import { startServer } from './server.ts';
 import { statsHandlers } from './stats.ts';
-import { streamingServer } from './streaming/http.ts';
+import { type Streaming, streamingServer } from './streaming/http.ts';
 import { streamHandlers } from './streams.ts';
 
 /** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
@@ -56,8 +56,8 @@ async function run(config: Config): Promise<void> {
   const observation = await observe(config, metrics, log, () => illness(daemon));
   daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
   const { context, close } = daemon;
-  countObjects(metrics, context);
   const streaming = streamingServer(context, { address: config.streamAddress, port: config.streamPort });
+  countObjects(metrics, context, streaming);
   if (config.streamPort !== 0) await streaming.listen();
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
@@ -117,11 +117,13 @@ function illness(daemon: Daemon | undefined): string | undefined {
   return daemon.context.engine.away() ? 'the engine has ended, another is being started' : undefined;
 }
 
-/** Shows how many pods and containers there are, by state. */
-function countObjects(metrics: Metrics, { store }: Daemon['context']): void {
+/** Shows how many pods, containers and streams there are. */
+function countObjects(metrics: Metrics, { store }: Daemon['context'], streaming: Streaming): void {
   const count = (all: Iterable<{ state: string }>, state: string): number => [...all].filter((one) => one.state === state).length;
   metrics.gauge('pods_ready', 'Pod sandboxes that are ready.', () => count(store.sandboxes.all(), 'ready'));
   metrics.gauge('containers_running', 'Containers whose process runs.', () => count(store.containers.all(), 'running'));
+  metrics.gauge('stream_sessions_open', 'Clients of exec, attach and port-forward.', () => streaming.count().sessions);
+  metrics.gauge('stream_urls_waiting', 'URLs of streams whose client has not come yet.', () => streaming.count().waiting);
 }
 
 /** What verbose Status shows of the configuration. */

@@ -19,12 +19,14 @@ test('stages, counters and gauges are shown under their names', async (t) => {
   metrics.stage('run_pod', 'cni', 0.031);
   metrics.count('image_pull_bytes', 512);
   metrics.count('containers_oom');
+  metrics.limit('maxSessions');
   pods = 3;
   const page = await metrics.render();
   t.true(page.includes('berth_stage_duration_seconds_sum{operation="run_pod",stage="cni"} 0.031\n'));
   t.true(page.includes('berth_image_pull_bytes_total 512\n'));
   t.true(page.includes('berth_containers_oom_total 1\n'));
   t.true(page.includes('berth_engine_restarts_total 0\n'));
+  t.true(page.includes('berth_limit_hits_total{limit="maxSessions"} 1\n'));
   t.true(page.includes('berth_pods 3\n'));
   t.true(page.includes('berth_build_info{version="0.1.0"} 1\n'));
 });

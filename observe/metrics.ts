@@ -25,6 +25,7 @@ const counters: Record<Counter, string> = {
   shims_lost: 'Shims that ended while they had containers.',
   events_dropped: 'Lifecycle events given up because their receiver was away or slow.',
   log_lines_dropped: 'Lines of the log given up because it was not read or could not be stored.',
+  stream_sessions: 'Clients of exec, attach and port-forward that were served.',
 };
 
 /** From a list answered out of memory to a pull of many minutes, seconds. */
@@ -45,6 +46,7 @@ export function openMetrics({ version }: { version: string }): Metrics {
   for (const [name, help] of Object.entries(counters)) {
     counts.set(name as Counter, new Count({ name: `berth_${name}_total`, help, registers }));
   }
+  const limits = new Count({ name: 'berth_limit_hits_total', help: 'Refusals, by the name of the limit.', labelNames: ['limit'], registers });
   new Gauge({ name: 'berth_build_info', help: 'Always 1; the label tells the version.', labelNames: ['version'], registers }).set({ version }, 1);
   measureProcess(registry);
 
@@ -55,6 +57,7 @@ export function openMetrics({ version }: { version: string }): Metrics {
     },
     stage: (operation, stage, seconds) => stageSeconds.observe({ operation, stage }, seconds),
     count: (counter, by = 1) => counts.get(counter)?.inc(by),
+    limit: (name) => limits.inc({ limit: name }),
     gauge(name, help, read) {
       new Gauge({ name: `berth_${name}`, help, registers, collect() { this.set(read()); } });
     },

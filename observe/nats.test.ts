@@ -57,7 +57,7 @@ type Heard = { subject: string; body: { podId: string }; id: string };
 function publisher(t: ExecutionContext, options: Partial<NatsOptions> & { url: string }) {
   const events = openEvents(silent);
   const counted = new Map<Counter, number>();
-  const meter = { stage() {}, count: (counter: Counter, by = 1) => void counted.set(counter, (counted.get(counter) ?? 0) + by) };
+  const meter = { stage() {}, limit() {}, count: (counter: Counter, by = 1) => void counted.set(counter, (counted.get(counter) ?? 0) + by) };
   const sink = publishToNats({ subscribe: events.subscribe, log: silent, meter, retryMs: 50, ...options });
   t.teardown(() => sink.close());
   return { publish: events.publish, dropped: () => counted.get('events_dropped') ?? 0 };
@@ -115,7 +115,7 @@ test('user and password of the URL are used', async (t) => {
 test('closing ends at once, also while the server is away', async (t) => {
   const events = openEvents(silent);
   const sink = publishToNats({
-    url: `nats://127.0.0.1:${await freePort()}`, subscribe: events.subscribe, log: silent, meter: { stage() {}, count() {} },
+    url: `nats://127.0.0.1:${await freePort()}`, subscribe: events.subscribe, log: silent, meter: { stage() {}, count() {}, limit() {} },
   });
   await sleep(200);
   const from = performance.now();

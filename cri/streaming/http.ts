@@ -1,12 +1,14 @@
-import type { IncomingMessage, Server } from 'node:http';
-import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { RuntimeError } from '../../api/errors.ts';
-import { http } from '../../api/http.ts';
+import { asRuntimeError, RuntimeError } from '../../api/errors.ts';
 import type { PodContext } from '../../pod/context.ts';
 import type { StreamAsk } from './ask.ts';
-import { openSession, type Session, type SessionLimits } from './session.ts';
-import { openTokens } from './tokens.ts';
+import { byLimit, defaultLimits, type StreamingLimits } from './limits.ts';
+import { type Listener, listenForStreams } from './listener.ts';
+import { refuse } from './refusal.ts';
+import { openSession, type Session } from './session.ts';
+import { openTokens, type Tokens } from './tokens.ts';
 import { upgradeOf } from './upgrade.ts';
 
 /** Where the kubelet's clients are sent for exec, attach and port-forward. */
@@ -15,6 +17,8 @@ export type Streaming = {
   url(ask: StreamAsk): Promise<string>;
   /** Listens already, which else the first URL does. Throws `in-use` when the port is taken, `unavailable` else. */
   listen(): Promise<void>;
+  /** Clients at work, and URLs that wait for theirs. */
+  count(): { sessions: number; waiting: number };
   /** Ends all sessions and listens no more. */
   close(): Promise<void>;
 };
@@ -23,38 +27,30 @@ export type StreamingOptions = {
   /** Address and TCP port to listen on; port 0 takes any free one. */
   address: string;
   port: number;
-  limits?: SessionLimits;
+  /** Those that differ from the usual ones. */
+  limits?: Partial<StreamingLimits>;
 };
 
-const TOKEN_LIFE_MS = 60_000;
-const MAX_TOKENS = 1000;
-const MAX_CONNECTIONS = 4096;
-
-/** As the kubelet's own server: four hours without a byte. */
-const defaultLimits: SessionLimits = { idleMs: 4 * 3_600_000, totalMs: 7 * 24 * 3_600_000, beatMs: 30_000 };
-
 /** A server of streams; it listens when the first URL is asked for, so that a node without exec has none. */
-export function streamingServer(context: PodContext, options: StreamingOptions): Streaming {
-  const tokens = openTokens<StreamAsk>({ lifeMs: TOKEN_LIFE_MS, most: MAX_TOKENS, now: () => performance.now() });
-  const sessions = new Set<Session>();
-  let listening: Promise<Server> | undefined;
+export function streamingServer(context: PodContext, { address, port, limits: given }: StreamingOptions): Streaming {
+  const limits = { ...defaultLimits, ...given };
+  const tokens = openTokens<StreamAsk>({ ...limits, now: () => performance.now() });
+  const streams: Streams = { context, limits, tokens, sessions: new Set() };
+  let listening: Promise<Listener> | undefined;
 
-  function start(ask: StreamAsk, socket: Duplex): Session {
-    const fromMs = performance.now();
-    const session = openSession(socket, options.limits ?? defaultLimits);
-    sessions.add(session);
-    void session.closed.then(() => {
-      sessions.delete(session);
-      const { message } = session.signal.reason as Error;
-      const id = ask.kind === 'portforward' ? ask.sandboxId : ask.containerId;
-      context.log.debug('stream ended', { kind: ask.kind, id, message, seconds: (performance.now() - fromMs) / 1000 });
-    });
-    return session;
-  }
-
-  const listen = (): Promise<Server> => {
-    listening ??= listenOn(options, (request, socket, head) => {
-      upgrade(request, socket, head, { take: tokens.take, start, context }).catch(() => socket.destroy());
+  const listen = (): Promise<Listener> => {
+    listening ??= listenForStreams({
+      address,
+      port,
+      limits,
+      onUpgrade: (request, socket, head) => {
+        serve(streams, request, socket, head).catch((error: unknown) => {
+          context.log.warn('a stream could not be served', { error: asRuntimeError(error).message });
+          socket.destroy();
+        });
+      },
+      onLimit: context.meter.limit,
+      onError: (error) => context.log.warn('clients of streams cannot connect', { error: error.message }),
     });
     listening.catch(() => {
       listening = undefined;
@@ -63,88 +59,61 @@ export function streamingServer(context: PodContext, options: StreamingOptions):
   };
 
   return {
-    url: async (ask) => `http://${addressOf(await listen(), options)}/${ask.kind}/${tokens.give(ask)}`,
+    url: async (ask) => {
+      const { origin } = await listen();
+      const full = fullness(streams);
+      if (full) throw new RuntimeError('exhausted', full);
+      return `${origin}/${ask.kind}/${streams.tokens.give(ask)}`;
+    },
     listen: async () => void (await listen()),
+    count: () => ({ sessions: streams.sessions.size, waiting: streams.tokens.waiting() }),
     close: async () => {
-      for (const session of sessions) session.end('the runtime ends');
-      const server = await listening?.catch(() => undefined);
-      server?.closeAllConnections();
-      if (server) await new Promise((resolve) => server.close(resolve));
+      for (const session of streams.sessions) session.end('the runtime ends');
+      await (await listening?.catch(() => undefined))?.close();
     },
   };
 }
 
-type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+/** Those that are there and those to come. */
+type Streams = { context: PodContext; limits: StreamingLimits; tokens: Tokens<StreamAsk>; sessions: Set<Session> };
 
-function listenOn({ address, port }: StreamingOptions, onUpgrade: OnUpgrade): Promise<Server> {
-  const server = http.createServer({
-    maxHeaderSize: 16_384,
-    headersTimeout: 10_000,
-    requestTimeout: 10_000,
-    keepAliveTimeout: 5_000,
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('upgrade', onUpgrade);
-  server.on('request', (_, response) => {
-    response.writeHead(400, { 'content-type': 'text/plain', connection: 'close' });
-    response.end('unable to upgrade: exec, attach and port-forward need a WebSocket or SPDY/3.1\n');
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const kind = error.code === 'EADDRINUSE' ? 'in-use' : 'unavailable';
-      reject(
-        new RuntimeError(
-          kind,
-          `cannot serve streams on ${address}:${port}: ${error.message}; see --stream-address and --stream-port`,
-          error,
-        ),
-      );
-    });
-    server.listen(port, address, () => resolve(server));
-  });
-}
-
-/** What clients on this machine connect to; for all addresses that is loopback. */
-function addressOf(server: Server, { address }: StreamingOptions): string {
-  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  return `${isIPv6(host) ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
-}
-
-type Prepared = {
-  take: (token: string) => StreamAsk | undefined;
-  start: (ask: StreamAsk, socket: Duplex) => Session;
-  context: PodContext;
-};
-
-async function upgrade(
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  { take, start, context }: Prepared,
-): Promise<void> {
+async function serve(streams: Streams, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   socket.on('error', () => undefined);
   const [, kind, token = ''] = (request.url ?? '').split('?')[0]?.split('/') ?? [];
-  const ask = take(token);
-  if (ask?.kind !== kind || !ask) return refuse(socket, 404, 'unknown, used or expired: ask for a new URL');
+  const ask = streams.tokens.take(token);
+  if (ask?.kind !== kind || !ask) {
+    const message = `unknown, used or expired: ask for a new URL ${byLimit(streams.limits, 'tokenLifeMs')}`;
+    return refuse(socket, { status: 404, message });
+  }
   const upgraded = upgradeOf(ask.kind, request.headers);
-  if ('status' in upgraded) return refuse(socket, upgraded.status, upgraded.message, upgraded.headers);
-  const session = start(ask, socket);
+  if ('status' in upgraded) return refuse(socket, upgraded);
+  const full = fullness(streams);
+  if (full) return refuse(socket, { status: 503, message: full });
+  const session = start(streams, ask, socket);
   const { serveStream } = await import('./serve.ts');
-  (socket as Socket).setKeepAlive(true, defaultLimits.beatMs);
+  (socket as Socket).setKeepAlive(true, streams.limits.beatMs);
   socket.write(upgraded.head);
   if (head.length > 0) socket.unshift(head);
-  await serveStream(context, ask, { ...upgraded, socket }, session);
+  await serveStream(streams.context, ask, { ...upgraded, socket }, session);
 }
 
-function refuse(socket: Duplex, status: number, message: string, headers: string[] = []): void {
-  const body = `${message}\n`;
-  const lines = [
-    `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}`,
-    'Connection: close',
-    'Content-Type: text/plain',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...headers,
-  ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  socket.once('finish', () => socket.destroy());
+function start({ context, limits, sessions }: Streams, ask: StreamAsk, socket: Duplex): Session {
+  const fromMs = performance.now();
+  const session = openSession(socket, limits);
+  sessions.add(session);
+  context.meter.count('stream_sessions');
+  void session.closed.then(() => {
+    sessions.delete(session);
+    const { message } = session.signal.reason as Error;
+    const id = ask.kind === 'portforward' ? ask.sandboxId : ask.containerId;
+    context.log.debug('stream ended', { kind: ask.kind, id, message, seconds: (performance.now() - fromMs) / 1000 });
+  });
+  return session;
+}
+
+/** Why no more sessions are taken, if so. */
+function fullness({ context, limits, sessions }: Streams): string | undefined {
+  if (sessions.size < limits.maxSessions) return undefined;
+  context.meter.limit('maxSessions');
+  return `too many streams are open: end one of them ${byLimit(limits, 'maxSessions')}`;
 }

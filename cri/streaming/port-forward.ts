@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { asRuntimeError } from '../../api/errors.ts';
 import type { PodContext } from '../../pod/context.ts';
 import { MAX_STREAMS, serveSpdy, type SpdyStream } from '../spdy/connection.ts';
 import { tunnelOf } from '../websocket/connection.ts';
@@ -13,23 +14,23 @@ import { openChannels } from './websocket-channels.ts';
 const PAIR_MS = 30_000;
 
 /** Serves a port-forward: SPDY, SPDY in a WebSocket, or a WebSocket with two channels for each port that was asked for. */
-export function servePortForward(
+export async function servePortForward(
   context: PodContext,
   ask: StreamAsk & { kind: 'portforward' },
   upgraded: Upgraded,
   session: Session,
-): void {
+): Promise<void> {
   const { transport, protocol, socket } = upgraded;
   const forward = forwarder(context, ask.sandboxId, session);
-  if (transport === 'spdy') serveStreams(socket, forward, session);
-  else if (isTunnel(protocol)) serveStreams(tunnelOf(socket), forward, session);
-  else void serveChannels(upgraded, ask.ports, forward, session);
+  if (transport === 'spdy') await serveStreams(socket, forward, session);
+  else if (isTunnel(protocol)) await serveStreams(tunnelOf(socket), forward, session);
+  else await serveChannels(upgraded, ask.ports, forward, session);
 }
 
 type Pair = { data?: Duplex; error?: Duplex; timer: NodeJS.Timeout };
 
 /** The client opens two streams for each connection, which name its number and port. */
-function serveStreams(transport: Duplex, forward: Forward, session: Session): void {
+async function serveStreams(transport: Duplex, forward: Forward, session: Session): Promise<void> {
   const pairs = new Map<string, Pair>();
   const spdy = serveSpdy(transport, (stream) => {
     const port = portOf(stream);
@@ -42,11 +43,13 @@ function serveStreams(transport: Duplex, forward: Forward, session: Session): vo
     if (pair.data && pair.error) {
       clearTimeout(pair.timer);
       pairs.delete(request);
-      void forwardPair(forward, port, pair.data, pair.error);
+      const over = (error: unknown): void => session.end(asRuntimeError(error).message);
+      forwardPair(forward, port, pair.data, pair.error).catch(over);
     }
     return true;
   });
   session.onBeat(spdy.ping);
+  await session.closed;
 }
 
 function newPair(pairs: Map<string, Pair>, request: string): Pair {

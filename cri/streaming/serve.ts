@@ -15,9 +15,9 @@ export async function serveStream(
   upgraded: Upgraded,
   session: Session,
 ): Promise<void> {
-  if (ask.kind === 'portforward') return servePortForward(context, ask, upgraded, session);
   try {
-    await serveCommand(context, ask, upgraded, session);
+    if (ask.kind === 'portforward') await servePortForward(context, ask, upgraded, session);
+    else await serveCommand(context, ask, upgraded, session);
     session.onBeat(() => undefined);
     upgraded.socket.resume();
     const timer = setTimeout(() => session.end('the client did not close its side'), LINGER_MS).unref();

@@ -1,3 +1,5 @@
+import type { StreamingLimits } from './limits.ts';
+
 /** One client at work: owns every handle that is there for it, and ends them all. */
 export type Session = {
   /** Aborts when the session ends; the reason, an Error, says why. */
@@ -17,14 +19,8 @@ export type Session = {
 /** Something that has to be closed, such as a socket. */
 export type Handle = { destroy(): unknown; once(event: 'close', listener: () => void): unknown };
 
-export type SessionLimits = {
-  /** Longest time without a byte. */
-  idleMs: number;
-  /** Longest time at all. */
-  totalMs: number;
-  /** Time between two looks at the others. */
-  beatMs: number;
-};
+/** Those of the limits that end a session. */
+export type SessionLimits = Pick<StreamingLimits, 'idleMs' | 'totalMs' | 'beatMs'>;
 
 /** How long a client has to take what it is told at the end. */
 const FAREWELL_MS = 1000;
@@ -48,8 +44,9 @@ export function openSession(client: Handle, limits: SessionLimits): Session {
 
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    if (nowMs - activeMs >= limits.idleMs) end(`nothing came or went for ${limits.idleMs / 1000} s`);
-    else if (nowMs - startedMs >= limits.totalMs) end(`it was open for ${limits.totalMs / 1000} s`);
+    if (limits.idleMs > 0 && nowMs - activeMs >= limits.idleMs) {
+      end(`nothing came or went for ${limits.idleMs / 1000} s (limit idleMs)`);
+    } else if (nowMs - startedMs >= limits.totalMs) end(`it was open for ${limits.totalMs / 1000} s (limit totalMs)`);
     else beat();
   }, limits.beatMs).unref();
 

@@ -7,12 +7,17 @@ export type Tokens<T> = {
   give(value: T): string;
   /** The value of a secret; undefined when it is unknown, used or too old. */
   take(token: string): T | undefined;
+  /** How many wait to be used. */
+  waiting(): number;
 };
 
 const TOKEN_BYTES = 18;
 
-/** No tokens yet. `lifeMs` is how long one works, `most` how many may wait; `now` is a clock in milliseconds. */
-export function openTokens<T>({ lifeMs, most, now }: { lifeMs: number; most: number; now: () => number }): Tokens<T> {
+/** How long a token works, how many may wait, and a clock; in milliseconds. */
+export type TokenOptions = { tokenLifeMs: number; maxTokens: number; now: () => number };
+
+/** No tokens yet. */
+export function openTokens<T>({ tokenLifeMs, maxTokens, now }: TokenOptions): Tokens<T> {
   const waiting = new Map<string, { value: T; untilMs: number }>();
 
   /** They all live equally long, so that the oldest are first. */
@@ -26,14 +31,12 @@ export function openTokens<T>({ lifeMs, most, now }: { lifeMs: number; most: num
   return {
     give(value) {
       dropOld();
-      if (waiting.size >= most) {
-        throw new RuntimeError(
-          'exhausted',
-          `${most} streams wait for their clients: try again within ${lifeMs / 1000} s`,
-        );
+      if (waiting.size >= maxTokens) {
+        const again = `try again within ${tokenLifeMs / 1000} s`;
+        throw new RuntimeError('exhausted', `streams wait for their clients: ${again} (limit maxTokens, ${maxTokens})`);
       }
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
-      waiting.set(token, { value, untilMs: now() + lifeMs });
+      waiting.set(token, { value, untilMs: now() + tokenLifeMs });
       return token;
     },
     take(token) {
@@ -41,6 +44,10 @@ export function openTokens<T>({ lifeMs, most, now }: { lifeMs: number; most: num
       const found = waiting.get(token);
       waiting.delete(token);
       return found?.value;
+    },
+    waiting: () => {
+      dropOld();
+      return waiting.size;
     },
   };
 }
