@@ -42,7 +42,10 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
   const [images, network, runtimes, host] = await Promise.all([
-    openImages({ root: config.root, engine, registriesConf: config.registriesConf, ...observers, usedBy: (id) => users(store, id) }),
+    openImages({
+      root: config.root, engine, registriesConf: config.registriesConf, authFiles: config.authFiles,
+      namespaceAuthDir: config.namespaceAuthDir, ...observers, usedBy: (id) => users(store, id),
+    }),
     openNetwork({
       configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
       cacheDir: `${config.root}/network`,

@@ -24,9 +24,10 @@ export function imageHandlers(images: Images): Required<ImageHandlers> {
       if (image === undefined) return {};
       return { image: apiImage(image), info: verbose ? { info: verboseInfo(image) } : {} };
     },
-    PullImage: async ({ image: spec, auth }, { signal }) => {
+    PullImage: async ({ image: spec, auth, sandbox_config }, { signal }) => {
       const reference = named('PullImage', spec);
-      const { id } = await images.pull({ reference, signal, ...(auth && { auth: pullAuth(auth) }) });
+      const namespace = sandbox_config?.metadata?.namespace ?? '';
+      const { id } = await images.pull({ reference, namespace, signal, ...(auth && { auth: pullAuth(auth) }) });
       return { image_ref: id };
     },
     RemoveImage: async ({ image: spec }) => {

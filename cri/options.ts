@@ -51,6 +51,11 @@ export const options = {
   },
 
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
+  authFiles: option(
+    'Images', paths, ['/etc/berth/auth.json', '/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
+    'Credentials for pulls that bring none (containers-auth.json(5), Docker\'s config.json); the first with an entry for the registry counts. Read at each pull.',
+  ),
+  namespaceAuthDir: option('Images', path, '/etc/berth/auth', 'Credentials for one namespace, which count before those files: NAMESPACE-SHA256(IMAGE).json, as the credential provider of CRI-O writes them, or NAMESPACE.json.'),
 
   cniConfigDir: option('Network', path, '/etc/cni/net.d', 'CNI configuration lists; the first by name counts. Changes are seen at once.'),
   cniPluginDirs: option('Network', paths, ['/opt/cni/bin', '/usr/lib/cni'], 'Where CNI plugins are looked for, in this order.'),

@@ -1,10 +1,29 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { credentials, type Registry } from './harness/registry.ts';
 import { story } from './harness/story.ts';
 
-const stage = story({ images: [], guarded: true });
+const folder = mkdtempSync(join(tmpdir(), 'berth-auth-'));
+const node = join(folder, 'auth.json');
+const namespaces = join(folder, 'namespaces');
+const programs = join(folder, 'programs');
+process.env['PATH'] = `${programs}:${process.env['PATH']}`;
+const stage = story({
+  images: [],
+  guarded: true,
+  daemon: { args: ['--auth-files', `${join(folder, 'absent.json')},${node}`, '--namespace-auth-dir', namespaces] },
+});
+test.before(() => {
+  mkdirSync(namespaces);
+  mkdirSync(programs);
+});
+test.afterEach(() => rmSync(node, { force: true }));
+test.after.always(() => rmSync(folder, { recursive: true }));
 const { username, password } = credentials;
+const encoded = Buffer.from(`${username}:${password}`).toString('base64');
 
 for (const kind of ['basic', 'bearer'] as const) {
   const registry = (): Registry => {
@@ -12,9 +31,10 @@ for (const kind of ['basic', 'bearer'] as const) {
     if (found === undefined) throw new Error('the story did not start the guarded registries');
     return found;
   };
-  const pull = async (auth?: object): Promise<string> => {
+  const pull = async (auth?: object, namespace = ''): Promise<string> => {
     const image = { image: `${registry().host}/berth/plain:1` };
-    const { image_ref } = await stage().daemon.cri.call('PullImage', { image, auth });
+    const sandbox_config = { metadata: { namespace } };
+    const { image_ref } = await stage().daemon.cri.call('PullImage', { image, auth, sandbox_config });
     await stage().daemon.cri.call('RemoveImage', { image });
     return image_ref;
   };
@@ -26,7 +46,6 @@ for (const kind of ['basic', 'bearer'] as const) {
 
   test(`a registry with ${kind} authentication serves a password in every form the kubelet sends`, async (t) => {
     const { host } = registry();
-    const encoded = Buffer.from(`${username}:${password}`).toString('base64');
     const refs = [
       await pull({ username, password }),
       await pull({ auth: encoded }),
@@ -39,7 +58,50 @@ for (const kind of ['basic', 'bearer'] as const) {
   test(`credentials for another server are not sent to a registry with ${kind} authentication`, async (t) => {
     await t.throwsAsync(pull({ username, password, server_address: 'elsewhere.example' }));
   });
+
+  test(`the node's file has credentials for a registry with ${kind} authentication, which a pull's own replace`, async (t) => {
+    const { host } = registry();
+    writeFileSync(node, JSON.stringify({ auths: { [`${host}/other`]: { auth: encoded } } }));
+    await t.throwsAsync(pull());
+    writeFileSync(node, JSON.stringify({ auths: { [host]: { auth: encoded } } }));
+    await t.notThrowsAsync(pull());
+    await t.throwsAsync(pull({ username, password: 'wrong' }));
+  });
+
+  test(`a namespace's file has credentials for its pods alone at a registry with ${kind} authentication`, async (t) => {
+    const { host } = registry();
+    const wrong = { auth: Buffer.from('berth:wrong').toString('base64') };
+    writeFileSync(node, JSON.stringify({ auths: { [host]: wrong } }));
+    const hash = createHash('sha256').update(`${host}/berth/plain:1`).digest('hex');
+    for (const name of [`by-image-${hash}`, 'all-images']) {
+      writeFileSync(join(namespaces, `${name}.json`), JSON.stringify({ auths: { [`${host}/berth/plain`]: { auth: encoded } } }));
+    }
+    await t.notThrowsAsync(pull(undefined, 'by-image'));
+    await t.notThrowsAsync(pull(undefined, 'all-images'));
+    await t.throwsAsync(pull(undefined, 'another'));
+    await t.throwsAsync(pull(undefined, '../namespaces/all-images'));
+  });
+
+  test(`a credential helper is asked for a registry with ${kind} authentication`, async (t) => {
+    const { host } = registry();
+    const program = join(programs, 'docker-credential-story');
+    const reply = JSON.stringify({ ServerURL: host, Username: username, Secret: password });
+    writeFileSync(program, `#!/bin/sh\nread asked\n[ "$1 $asked" = "get ${host}" ] && echo '${reply}'\n`);
+    chmodSync(program, 0o755);
+    writeFileSync(node, JSON.stringify({ credHelpers: { [host]: 'story' } }));
+    await t.notThrowsAsync(pull());
+    writeFileSync(node, JSON.stringify({ credsStore: 'absent' }));
+    await t.throwsAsync(pull());
+    t.regex(readFileSync(stage().daemon.logPath, 'utf8'), /docker-credential-absent is not on the PATH/);
+  });
 }
+
+test('a malformed file of credentials is named, and nothing of it is shown', async (t) => {
+  writeFileSync(node, `{"auths": ${password}`);
+  const host = stage().guarded.get('basic')?.host ?? '';
+  const error = await t.throwsAsync(stage().daemon.cri.call('PullImage', { image: { image: `${host}/berth/plain:1` } }));
+  t.regex(error.message, /auth\.json is no JSON/);
+});
 
 test('a registry token is sent as it is', async (t) => {
   const { daemon, guarded } = stage();
@@ -59,6 +121,6 @@ test('a registry token is sent as it is', async (t) => {
 test('no secret stands in the log', (t) => {
   const log = readFileSync(stage().daemon.logPath, 'utf8');
   t.false(log.includes(password));
-  t.false(log.includes(Buffer.from(`${username}:${password}`).toString('base64')));
+  t.false(log.includes(encoded));
   t.false(/Bearer ey/.test(log));
 });

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { whileDoing } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import { timed } from '../api/observe.ts';
@@ -11,7 +10,7 @@ import { formatReference, type Reference } from './reference.ts';
 import type { TokenCache } from './registry/authorize.ts';
 import { createRegistryClient } from './registry/client.ts';
 import type { ConfFile } from './registry/conf-file.ts';
-import { credentialFor, type AuthConfig } from './registry/credential.ts';
+import { type Credentials, credentialsFor, type CredentialsOptions } from './registry/credentials.ts';
 import { candidates, endpoints } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { retrying } from './registry/retry.ts';
@@ -19,7 +18,12 @@ import { authoritiesOf } from './registry/trust.ts';
 import { choose, find, type Source } from './resolve.ts';
 
 /** What pulling needs. */
-export type PullOptions = Omit<InstallOptions, 'downloads'> & { conf: ConfFile; platform: Platform; publish: Publish };
+export type PullOptions = Omit<InstallOptions, 'downloads'> & {
+  conf: ConfFile;
+  credentials: CredentialsOptions;
+  platform: Platform;
+  publish: Publish;
+};
 
 /** Pulls of images, and what they share: equal pulls, equal layers, connections and tokens. */
 export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void> };
@@ -32,19 +36,19 @@ export function createPuller(options: PullOptions): Puller {
   const pulls = createFlights<Image>();
   const downloads = createFlights<UnpackedLayer>((unpacked) => layers.removeUnpacked(unpacked));
 
-  const sourcesOf = (reference: Reference, auth: AuthConfig | undefined): Promise<Source>[] =>
+  const sourcesOf = (reference: Reference, credentials: Credentials): Promise<Source>[] =>
     endpoints(reference, conf.current()).map(async (endpoint) => {
-      const credential = credentialFor(auth, [reference.domain, endpoint.host]);
+      const credential = await credentials.of(endpoint, [reference.domain, endpoint.host]);
       const caPem = await authoritiesOf(endpoint.host);
       return { reference, client: createRegistryClient({ http, tokens, credential, endpoint, caPem }) };
     });
   const run = async (
     references: readonly Reference[],
-    auth: AuthConfig | undefined,
+    credentials: Credentials,
     signal: AbortSignal,
   ): Promise<Image> => {
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
-      const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, auth)));
+      const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, credentials)));
       const found = await retrying(signal, () => find(sources, signal));
       const known = await adopt(found, options);
       return known ?? { found, chosen: await retrying(signal, () => choose(found, platform, signal)) };
@@ -52,11 +56,12 @@ export function createPuller(options: PullOptions): Puller {
     return 'found' in resolved ? install(resolved, { ...options, downloads }, signal) : resolved;
   };
   return {
-    async pull({ reference, auth, signal }) {
+    async pull({ reference, auth, namespace = '', signal }) {
       try {
         const references = candidates(reference, await conf.refresh());
-        const flight = pulls.join(keyOf(references, auth), (ended) =>
-          counted(options, references, () => run(references, auth, ended)),
+        const credentials = await credentialsFor({ auth, namespace, reference }, options.credentials);
+        const flight = pulls.join(keyOf(references, credentials), (ended) =>
+          counted(options, references, () => run(references, credentials, ended)),
         );
         return await waitFor(flight, signal).finally(() => void flight.leave());
       } catch (error) {
@@ -71,10 +76,8 @@ export function createPuller(options: PullOptions): Puller {
   };
 }
 
-function keyOf(references: readonly Reference[], auth: AuthConfig | undefined): string {
-  return createHash('sha256')
-    .update(JSON.stringify([references.map(formatReference), auth ?? {}]))
-    .digest('base64');
+function keyOf(references: readonly Reference[], credentials: Credentials): string {
+  return JSON.stringify([references.map(formatReference), credentials.key]);
 }
 
 async function counted(

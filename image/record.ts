@@ -42,8 +42,8 @@ export type Image = {
   pulledAtNs: bigint;
 };
 
-/** One pull. */
-export type PullAsk = { reference: string; auth?: AuthConfig; signal: AbortSignal };
+/** One pull; `namespace` is that of the pod it is for, when there is one. */
+export type PullAsk = { reference: string; auth?: AuthConfig; namespace?: string; signal: AbortSignal };
 
 /** The images of this machine. Reads answer from memory and never wait. */
 export type Images = {

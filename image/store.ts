@@ -11,6 +11,7 @@ import { hostPlatform } from './platform.ts';
 import { createPuller } from './pull.ts';
 import type { Image, Images } from './record.ts';
 import { nameOf } from './reference.ts';
+import { credentialHelper } from './registry/credential-program.ts';
 import { openConfFile, type ConfFile } from './registry/conf-file.ts';
 import { candidates } from './registry/endpoint.ts';
 import { openRecords, type Records } from './records.ts';
@@ -22,6 +23,9 @@ export type ImagesOptions = {
   engine: Engine;
   /** Path of registries.conf; `<path>.d` is read too. */
   registriesConf: string;
+  /** Credentials for pulls that bring none, see `CredentialsOptions`. */
+  authFiles: readonly string[];
+  namespaceAuthDir: string;
   /** This machine's, unless given. */
   platform?: Platform;
   log: Log;
@@ -46,7 +50,9 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const dropUnused = (diffIds: readonly string[]): Promise<void> =>
     inTurn(() => discardUnused(diffIds, records, layers));
   const platform = options.platform ?? (await thisMachine());
-  const puller = createPuller({ ...options, platform, records, layers, conf, inTurn, dropUnused });
+  const { authFiles, namespaceAuthDir } = options;
+  const credentials = { authFiles, namespaceAuthDir, helper: credentialHelper(engine), log };
+  const puller = createPuller({ ...options, credentials, platform, records, layers, conf, inTurn, dropUnused });
   const leases = createLeases();
   return {
     list: records.catalog.list,
