@@ -11,6 +11,8 @@ export type ErrorKind =
   | 'unavailable'
   | 'registry-unavailable'
   | 'signature'
+  | 'rro-unsupported'
+  | 'image-volume'
   | 'corrupt'
   | 'timeout'
   | 'cancelled'
@@ -18,7 +20,8 @@ export type ErrorKind =
 
 const kinds: ReadonlySet<string> = new Set<ErrorKind>([
   'invalid', 'not-found', 'exists', 'wrong-state', 'in-use', 'denied', 'exhausted', 'unsupported', 'unavailable',
-  'registry-unavailable', 'signature', 'corrupt', 'timeout', 'cancelled', 'internal',
+  'registry-unavailable', 'signature',
+  'rro-unsupported', 'image-volume', 'corrupt', 'timeout', 'cancelled', 'internal',
 ]);
 
 /** The one error type of the runtime: `message` says what was tried, on which id, and what to do. */

@@ -54,11 +54,11 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
       native: config.native, cgroup: { driver: cgroup.driver, parent: cgroup.defaultParent }, engine, log,
     }),
-    hostFacts({ cgroup, defaultUlimits: [], recursiveReadOnly: false }),
+    hostFacts({ cgroup, defaultUlimits: [] }),
   ]);
   const context: PodContext = {
     roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },
-    store, engine, images, network, runtimes, cgroup, host, ...observers,
+    store, engine, images, network, runtimes, cgroup, host, settings: config, ...observers,
     shims: shimConnections({
       exited: (_, event) => recordExit(context, event),
       lost: (id) => void sandboxLost(context, id).catch((error: unknown) =>

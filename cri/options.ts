@@ -49,6 +49,7 @@ export const options = {
     fallback: () => (existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs'),
     automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
   },
+  absentMountSourcesToReject: option('Containers', paths, [], 'Host paths whose mount is an error when nothing is there; for all others a directory is made.'),
 
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
   authFiles: option(

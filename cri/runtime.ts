@@ -1,4 +1,5 @@
 import type { PodContext } from '../pod/context.ts';
+import { mountsRecursiveReadOnly, noFeatures } from '../pod/runtime-features.ts';
 import { rememberPodCidr } from './pod-cidr.ts';
 import type { RuntimeHandlers } from './server.ts';
 
@@ -22,7 +23,7 @@ export function runtimeHandlers(context: PodContext, version: string, config: ob
         },
         info: request.verbose ? { config: JSON.stringify(config) } : {},
         runtime_handlers: handlers(context),
-        features: { supplemental_groups_policy: true },
+        features: { supplemental_groups_policy: true, mount_options: true },
       };
     },
     RuntimeConfig: async () => ({
@@ -45,7 +46,10 @@ function runtimeReady(context: PodContext) {
 }
 
 /** The default handler also under the empty name, as the kubelet looks it up. */
-function handlers(context: PodContext) {
-  const features = { recursive_read_only_mounts: false, user_namespaces: false };
-  return ['', ...context.runtimes.byName.keys()].map((name) => ({ name, features }));
+function handlers({ runtimes, host }: PodContext) {
+  return ['', ...runtimes.byName.keys()].map((name) => {
+    const known = runtimes.byName.get(name || runtimes.defaultName)?.features ?? noFeatures;
+    const recursive = host.recursiveReadOnly && mountsRecursiveReadOnly(known);
+    return { name, features: { recursive_read_only_mounts: recursive, user_namespaces: false } };
+  });
 }

@@ -14,7 +14,7 @@ test('kinds that the kubelet acts on have the code it looks for', (t) => {
   for (const [kind, code] of expected) t.is(statusOf(new RuntimeError(kind, 'x')).code, code, kind);
 });
 
-test('pull errors start with the prefix that the kubelet tests, under code UNKNOWN', (t) => {
+test('errors start with the prefix that the kubelet tests, under code UNKNOWN', (t) => {
   t.deepEqual(statusOf(new RuntimeError('registry-unavailable', 'pull a: refused')), {
     code: status.UNKNOWN,
     details: 'RegistryUnavailable: pull a: refused',
@@ -23,6 +23,8 @@ test('pull errors start with the prefix that the kubelet tests, under code UNKNO
     code: status.UNKNOWN,
     details: 'SignatureValidationFailed: pull a: not signed',
   });
+  t.is(statusOf(new RuntimeError('rro-unsupported', 'x')).details, 'RROUnsupported: x');
+  t.is(statusOf(new RuntimeError('image-volume', 'x')).details, 'ImageVolumeMountFailed: x');
 });
 
 test('a foreign error is INTERNAL with its text', (t) => {

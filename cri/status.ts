@@ -6,7 +6,7 @@ export type CallStatus = { code: status; details: string };
 
 /**
  * One code for each kind. The kubelet acts on NOT_FOUND, UNIMPLEMENTED and DEADLINE_EXCEEDED; it looks for the prefixes
- * below in pull errors, and only when their code is UNKNOWN.
+ * below, and only when their code is UNKNOWN does it see them.
  */
 const codes: Record<ErrorKind, status> = {
   invalid: status.INVALID_ARGUMENT,
@@ -20,16 +20,20 @@ const codes: Record<ErrorKind, status> = {
   unavailable: status.UNAVAILABLE,
   'registry-unavailable': status.UNKNOWN,
   signature: status.UNKNOWN,
+  'rro-unsupported': status.UNKNOWN,
+  'image-volume': status.UNKNOWN,
   corrupt: status.DATA_LOSS,
   timeout: status.DEADLINE_EXCEEDED,
   cancelled: status.CANCELLED,
   internal: status.INTERNAL,
 };
 
-/** Prefixes by which the kubelet tells causes of a failed pull apart (cri-api, pkg/errors). */
+/** Prefixes by which the kubelet tells causes of a failed pull or creation apart (cri-api, pkg/errors). */
 const prefixes: Partial<Record<ErrorKind, string>> = {
   'registry-unavailable': 'RegistryUnavailable: ',
   signature: 'SignatureValidationFailed: ',
+  'rro-unsupported': 'RROUnsupported: ',
+  'image-volume': 'ImageVolumeMountFailed: ',
 };
 
 /** The answer to any thrown value. */

@@ -1,4 +1,6 @@
 import { renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Replaces `path` whole or not at all: written beside it, then renamed. For files on tmpfs: there is no fsync. */
 export function replaceFile(path: string, content: string, mode = 0o600): void {
@@ -10,4 +12,21 @@ export function replaceFile(path: string, content: string, mode = 0o600): void {
     unlinkSync(beside);
     throw error;
   }
+}
+
+/**
+ * Makes a directory with all that is missing above it; one that is there is fine. For paths that others choose: Node's
+ * own recursive mkdir never returns where a file system refuses with ENOENT, as /proc does.
+ */
+export async function makeDirectories(path: string, mode: number): Promise<void> {
+  const make = () => mkdir(path, { mode });
+  await make()
+    .catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' || dirname(path) === path) throw error;
+      await makeDirectories(dirname(path), mode);
+      await make();
+    })
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
 }

@@ -9,6 +9,7 @@ import type { ExitWaiters } from './exits.ts';
 import type { Network } from './network/cni.ts';
 import type { Operations } from './operations.ts';
 import type { Roots } from './paths.ts';
+import type { RuntimeFeatures } from './runtime-features.ts';
 import type { Shims } from './shim/shims.ts';
 import type { HostFacts } from './spec/input.ts';
 import type { Store } from './store.ts';
@@ -30,13 +31,23 @@ export type PodContext = {
   runtimes: Runtimes;
   cgroup: { driver: CgroupDriver; host: Hierarchies; defaultParent: string };
   host: HostFacts;
+  settings: Settings;
   log: Log;
   meter: Meter;
   publish: Publish;
 };
 
-/** The OCI runtimes by handler name. */
-export type Runtimes = { byName: ReadonlyMap<string, OciRuntime>; defaultName: string };
+/** What the operator has chosen for all containers. */
+export type Settings = {
+  /** Host paths of mounts that are an error when they are missing; others are made. */
+  absentMountSourcesToReject: readonly string[];
+};
+
+/** What runs the containers of pods that ask for one handler. */
+export type Handler = { runtime: OciRuntime; features: RuntimeFeatures };
+
+/** The handlers by name. */
+export type Runtimes = { byName: ReadonlyMap<string, Handler>; defaultName: string };
 
 /** Wall clock, nanoseconds since 1970 (millisecond resolution), decimal. */
 export function nowNs(): string {

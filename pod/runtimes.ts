@@ -4,8 +4,9 @@ import type { Log } from '../api/observe.ts';
 import type { OciRuntime } from '../api/shim.ts';
 import { type CgroupDriver, cgroupsPath } from '../host/cgroup.ts';
 import type { Engine } from '../host/engine.ts';
-import type { Runtimes } from './context.ts';
+import type { Handler, Runtimes } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
+import { noFeatures, readFeatures, type RuntimeFeatures } from './runtime-features.ts';
 
 /** Where OCI runtimes come from, and what a trial of one needs. */
 export type RuntimeSearch = {
@@ -31,17 +32,17 @@ const TRIAL_TIMEOUT_MS = 20_000;
  * refused is logged. Throws `unavailable` when none works.
  */
 export async function findRuntimes(search: RuntimeSearch): Promise<Runtimes> {
-  const byName = new Map<string, OciRuntime>();
-  for (const [name, { path, args }] of Object.entries(search.configured)) byName.set(name, runtime(search, name, path, args));
+  const configured = Object.entries(search.configured).map(([name, { path, args }]) => handler(search, name, path, args));
+  const byName = new Map<string, Handler>(await Promise.all(configured));
   const refused: string[] = [];
   for (const name of candidates(search)) {
-    const path = byName.get(name)?.path ?? onPath(name);
+    const path = byName.get(name)?.runtime.path ?? onPath(name);
     if (path === undefined) {
       refused.push(`${name}: not installed`);
       continue;
     }
-    const candidate = byName.get(name) ?? runtime(search, name, path, []);
-    const why = await trial(search, name, candidate);
+    const candidate = byName.get(name) ?? (await handler(search, name, path, []))[1];
+    const why = await trial(search, name, candidate.runtime);
     if (why === '') {
       byName.set(name, candidate);
       search.log.info('OCI runtime chosen', { runtime: name, path, ...(refused.length > 0 && { refused: refused.join('; ') }) });
@@ -57,8 +58,15 @@ function candidates(search: RuntimeSearch): readonly string[] {
   return [...Object.keys(search.configured), ...search.known.filter((name) => !(name in search.configured))];
 }
 
-function runtime(search: RuntimeSearch, name: string, path: string, args: readonly string[]): OciRuntime {
-  return { path, args: [...args], root: `${search.stateDir}/oci/${name}`, systemdCgroup: search.cgroup.driver === 'systemd' };
+async function handler(search: RuntimeSearch, name: string, path: string, args: readonly string[]): Promise<[string, Handler]> {
+  const runtime = { path, args: [...args], root: `${search.stateDir}/oci/${name}`, systemdCgroup: search.cgroup.driver === 'systemd' };
+  return [name, { runtime, features: await featuresOf(search, runtime) }];
+}
+
+/** What the runtime says of itself; one that cannot be asked has no features, and fails when it is used. */
+async function featuresOf({ engine }: RuntimeSearch, runtime: OciRuntime): Promise<RuntimeFeatures> {
+  const reply = await runRuntime(engine, runtime, ['features'], TRIAL_TIMEOUT_MS).catch(() => undefined);
+  return reply?.exitCode === 0 ? readFeatures(reply.stdout) : noFeatures;
 }
 
 function onPath(name: string): string | undefined {

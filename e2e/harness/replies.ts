@@ -1,7 +1,11 @@
 /** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
 export type Replies = {
   Version: { runtime_name: string; runtime_version: string; runtime_api_version: string };
-  Status: { status: { conditions: { type: string; status: boolean; reason: string; message: string }[] } };
+  Status: {
+    status: { conditions: { type: string; status: boolean; reason: string; message: string }[] };
+    runtime_handlers: { name: string; features: { recursive_read_only_mounts: boolean } }[];
+    features: { mount_options: boolean };
+  };
   RunPodSandbox: { pod_sandbox_id: string };
   StopPodSandbox: object;
   RemovePodSandbox: object;
@@ -52,6 +56,7 @@ export type ContainerStatus = {
   image_ref: string;
   image_id: string;
   log_path: string;
+  mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
 };
 export type ContainerStats = {
   attributes: { id: string };

@@ -9,7 +9,7 @@ import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
 import { containerEvent } from './event.ts';
-import { containerCgroup, plannedContainer, runtimeOf } from './plan.ts';
+import { containerCgroup, handlerOf, plannedContainer } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
 import { knownSandbox } from '../sandbox/known.ts';
@@ -71,7 +71,7 @@ async function build(
   const leave = context.images.lease(image.id);
   store.containers.put(planned);
   try {
-    const resolved = await withResolvedMounts(config);
+    const resolved = await withResolvedMounts(config, context.settings.absentMountSourcesToReject);
     const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
     const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
     const { bundle } = containerPaths(context.roots, planned.id);
@@ -81,7 +81,7 @@ async function build(
       context.shims.of(sandbox.id).call('create', {
         container: planned.id,
         bundle,
-        runtime: runtimeOf(context, sandbox),
+        runtime: handlerOf(context, sandbox).runtime,
         logPath: planned.logPath,
         tty: config.tty,
         stdin: config.stdin,

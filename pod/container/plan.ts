@@ -2,10 +2,9 @@ import { normalize } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDirs } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
-import type { OciRuntime } from '../../api/shim.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import type { Image } from '../../image/record.ts';
-import type { PodContext } from '../context.ts';
+import type { Handler, PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
 import { stopSignalNumber } from './signal.ts';
 
@@ -52,12 +51,12 @@ function logPath(directory: string, config: ContainerConfig): string {
   return path;
 }
 
-/** The OCI runtime behind a handler. Throws `unavailable` when it is not configured any more. */
-export function runtimeOf(context: PodContext, of: { id: string; handler: string }): OciRuntime {
+/** The handler of a pod or container. Throws `unavailable` when it is not configured any more. */
+export function handlerOf(context: PodContext, of: { id: string; handler: string }): Handler {
   const name = of.handler || context.runtimes.defaultName;
-  const runtime = context.runtimes.byName.get(name);
-  if (!runtime) throw new RuntimeError('unavailable', `${of.id}: its runtime handler ${name} is not configured any more`);
-  return runtime;
+  const handler = context.runtimes.byName.get(name);
+  if (!handler) throw new RuntimeError('unavailable', `${of.id}: its runtime handler ${name} is not configured any more`);
+  return handler;
 }
 
 /** The container's cgroup in every hierarchy, for who clears it away. */

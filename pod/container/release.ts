@@ -4,7 +4,7 @@ import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
-import { containerCgroup, everyContainerCgroup, runtimeOf } from './plan.ts';
+import { containerCgroup, everyContainerCgroup, handlerOf } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
 export async function releaseContainer(context: PodContext, container: Container): Promise<void> {
@@ -31,7 +31,7 @@ async function deleteInShim(context: PodContext, container: Container): Promise<
 
 async function deleteByRuntime(context: PodContext, container: Container): Promise<void> {
   const words = ['delete', '--force', container.id];
-  const { exitCode, stderr } = await runRuntime(context.engine, runtimeOf(context, container), words, RUNTIME_TIMEOUT_MS);
+  const { exitCode, stderr } = await runRuntime(context.engine, handlerOf(context, container).runtime, words, RUNTIME_TIMEOUT_MS);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
 }
 

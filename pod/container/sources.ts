@@ -1,29 +1,32 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
+import { normalize } from 'node:path';
 import type { ContainerConfig, Mount } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
+import { makeDirectories } from '../../host/files.ts';
 
 /**
  * The configuration with the host path of every mount resolved through symlinks; a directory that is missing is made,
- * as CRI-O does. Throws `invalid` naming the mount.
+ * as CRI-O does, unless it is one of `rejected`. Throws `invalid` naming the mount.
  */
-export async function withResolvedMounts(config: ContainerConfig): Promise<ContainerConfig> {
-  return { ...config, mounts: await Promise.all(config.mounts.map(resolved)) };
+export async function withResolvedMounts(config: ContainerConfig, rejected: readonly string[]): Promise<ContainerConfig> {
+  return { ...config, mounts: await Promise.all(config.mounts.map((mount) => resolved(mount, rejected))) };
 }
 
-async function resolved(mount: Mount): Promise<Mount> {
-  if (mount.image?.image) return mount;
-  if (!mount.host_path.startsWith('/')) {
-    throw new RuntimeError('invalid', `mount ${mount.container_path}: host path "${mount.host_path}" is not absolute`);
+async function resolved(mount: Mount, rejected: readonly string[]): Promise<Mount> {
+  const { container_path, host_path, image } = mount;
+  if (image?.image) return mount;
+  if (!host_path.startsWith('/')) {
+    throw new RuntimeError('invalid', `mount ${container_path}: host path "${host_path}" is not absolute`);
   }
   try {
-    return { ...mount, host_path: await realpath(mount.host_path).catch((error) => made(mount.host_path, error)) };
+    return { ...mount, host_path: await realpath(host_path).catch((error) => made(host_path, rejected, error)) };
   } catch (error) {
-    throw new RuntimeError('invalid', `mount ${mount.container_path}: host path ${mount.host_path} cannot be used: ${String(error)}`, error);
+    throw new RuntimeError('invalid', `mount ${container_path}: host path ${host_path} cannot be used: ${String(error)}`, error);
   }
 }
 
-async function made(path: string, error: NodeJS.ErrnoException): Promise<string> {
-  if (error.code !== 'ENOENT') throw error;
-  await mkdir(path, { recursive: true, mode: 0o755 });
+async function made(path: string, rejected: readonly string[], error: NodeJS.ErrnoException): Promise<string> {
+  if (error.code !== 'ENOENT' || rejected.includes(normalize(path))) throw error;
+  await makeDirectories(path, 0o755);
   return realpath(path);
 }

@@ -6,6 +6,7 @@ import { containerPaths, podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { gather } from '../spec/host-facts.ts';
 import { containerSpec } from '../spec/spec.ts';
+import { handlerOf } from './plan.ts';
 
 /** What a container's OCI configuration is made from; `files` holds texts of its rootfs by path. */
 export type SpecParts = {
@@ -37,6 +38,7 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Ret
     image: image.config,
     etc: { passwd: files['/etc/passwd'] ?? '', group: files['/etc/group'] ?? '' },
     host: context.host,
+    features: handlerOf(context, sandbox).features,
     rootfs: containerPaths(context.roots, id).rootfs,
     found: await gather(config),
     ...(targetPid !== undefined && { targetPid }),

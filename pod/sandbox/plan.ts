@@ -7,6 +7,7 @@ import type { PortMapping } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import type { NamespaceMode, Sandbox } from '../record.ts';
 import { refuseUserNamespace } from '../spec/namespaces.ts';
+import { shmSizeBytes } from './shm-size.ts';
 
 /** The record of a sandbox that is about to be made. Throws `invalid` for a configuration that cannot be run. */
 export function plannedSandbox(
@@ -27,6 +28,7 @@ export function plannedSandbox(
   }
   const options = security?.namespace_options;
   refuseUserNamespace(options ?? null);
+  shmSizeBytes(config.annotations);
   return {
     id,
     state: 'creating',
@@ -64,9 +66,6 @@ function podPidMode(mode: NamespaceMode | undefined): NamespaceMode {
   return mode ?? 'POD';
 }
 
-/** Default size of a pod's /dev/shm, in bytes. */
-const SHM_BYTES = 64 << 20;
-
 /** What the shim of `sandbox` is told. */
 export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): ShimPod {
   const paths = podPaths(context.roots, sandbox.id);
@@ -83,7 +82,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
     pid: ({ POD: 'pod', NODE: 'host', CONTAINER: 'container', TARGET: 'container' } as const)[sandbox.namespaces.pid],
     hostname: ownNetwork ? config.hostname : '',
     sysctls: config.linux?.sysctls ?? {},
-    shm: ownIpc ? { path: paths.shm, sizeBytes: SHM_BYTES } : null,
+    shm: ownIpc ? { path: paths.shm, sizeBytes: shmSizeBytes(sandbox.annotations) } : null,
     cgroup: shimCgroup(context, sandbox),
     oomScoreAdj: -999,
   };

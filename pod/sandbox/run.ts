@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
+import { makeDirectories } from '../../host/files.ts';
 import { nowNs, type PodContext } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
@@ -53,7 +54,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
   let sandbox = store.sandboxes.put({ ...planned, madeCgroups: madeCgroups(context, planned) });
   try {
     mkdirSync(paths.directory, { mode: 0o700 });
-    if (sandbox.logDirectory !== '') await mkdir(sandbox.logDirectory, { recursive: true, mode: 0o755 });
+    if (sandbox.logDirectory !== '') await makeDirectories(sandbox.logDirectory, 0o755);
     const pod = shimPod(context, sandbox, config);
     const { pid, pausePid } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
     sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid });

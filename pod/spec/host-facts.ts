@@ -15,12 +15,10 @@ export type HostOptions = {
   cgroup: { driver: CgroupDriver; host: Hierarchies };
   /** Limits for every container as the operator wants them. */
   defaultUlimits: OciRlimit[];
-  /** Whether the OCI runtime knows the mount option `rro` (runtime-spec 1.1). */
-  recursiveReadOnly: boolean;
 };
 
 /** Looks at this machine and at what this daemon may do; once, at start. */
-export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: HostOptions): Promise<HostFacts> {
+export async function hostFacts({ cgroup, defaultUlimits }: HostOptions): Promise<HostFacts> {
   const [status, limits, score, enabled, profiles] = await Promise.all([
     text('/proc/self/status'),
     text('/proc/self/limits'),
@@ -52,7 +50,7 @@ export async function hostFacts({ cgroup, defaultUlimits, recursiveReadOnly }: H
           .filter(Boolean)
       : null,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
-    recursiveReadOnly: recursiveReadOnly && (major > 5 || (major === 5 && minor >= 12)),
+    recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
     defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),
   };
 }

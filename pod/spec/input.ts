@@ -1,5 +1,6 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../api/cri.ts';
 import type { CgroupDriver } from '../../host/cgroup.ts';
+import type { RuntimeFeatures } from '../runtime-features.ts';
 import type { OciDevice, OciRlimit } from './oci.ts';
 
 /** What decides a container's OCI configuration. */
@@ -26,6 +27,8 @@ export type SpecInput = {
   /** Texts of /etc/passwd and /etc/group of the container's root file system; empty when absent. */
   etc: { passwd: string; group: string };
   host: HostFacts;
+  /** What the OCI runtime of the pod can do. */
+  features: RuntimeFeatures;
   /** Absolute path of the mounted root file system. */
   rootfs: string;
   /** First process of the container whose pid namespace is joined (namespace mode TARGET). */
@@ -57,9 +60,7 @@ export type HostFacts = {
   /** Names of loaded AppArmor profiles; null where AppArmor is off. */
   apparmorProfiles: string[] | null;
   selinuxEnabled: boolean;
-  /**
-   * Whether mounts can be made read-only with all that is below them (mount_setattr, Linux 5.12) by the OCI runtime.
-   */
+  /** Whether the kernel can make mounts read-only with all that is below them (mount_setattr(2), Linux 5.12). */
   recursiveReadOnly: boolean;
   /** Limits given to every container, already within what the daemon may set. */
   defaultUlimits: OciRlimit[];

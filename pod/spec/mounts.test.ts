@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { Mount } from '../../api/cri.ts';
+import { isKind } from '../../api/errors.ts';
 import { containerConfig, plainHost, secured, specInput } from './example.ts';
 import { mounts, rootfsPropagation } from './mounts.ts';
 import { isShared, isSlaveOrShared } from './propagation.ts';
@@ -132,11 +133,14 @@ const refused: [string, Partial<Mount>, RegExp][] = [
 for (const [what, asked, message] of refused)
   test(`${what} is refused`, (t) => void t.throws(() => made([asked], { found }), { message }));
 
-test("a runtime that cannot mount read-only recursively says so with CRI's prefix", (t) => {
-  const error = t.throws(() =>
-    made([{ readonly: true, recursive_read_only: true }], { host: { ...plainHost, recursiveReadOnly: false } }),
-  );
-  t.true(error.message.startsWith('RROUnsupported'));
+test('a kernel or runtime that cannot mount read-only recursively is told apart', (t) => {
+  for (const [changes, message] of [
+    [{ host: { ...plainHost, recursiveReadOnly: false } }, /takes Linux 5\.12/],
+    [{ features: { mountOptions: ['ro'] } }, /runtime does not know the mount option rro/],
+  ] as const) {
+    const error = t.throws(() => made([{ readonly: true, recursive_read_only: true }], changes), { message });
+    t.true(isKind(error, 'rro-unsupported'));
+  }
 });
 
 test("the root's propagation is as wide as the widest mount's", (t) => {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { IDMapping, Mount } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
+import { mountsRecursiveReadOnly } from '../runtime-features.ts';
 import type { SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciIdMapping, OciMount } from './oci.ts';
@@ -9,7 +10,7 @@ import { isShared, isSlaveOrShared } from './propagation.ts';
 /**
  * All mounts of a container, parents before what lies in them: kernel file systems, the pod's shm and files, and the
  * asked ones, which win over any of ours on or above the same place.
- * Throws `invalid` for a mount that contradicts itself, `unsupported` where the host cannot do it.
+ * Throws `invalid` for a mount that contradicts itself, `rro-unsupported` where host or runtime cannot do it.
  */
 export function mounts(input: SpecInput): OciMount[] {
   const asked = input.container.config.mounts.map((mount) => bindMount(mount, input));
@@ -83,7 +84,7 @@ function bindMount(mount: Mount, input: SpecInput): OciMount {
     options: [
       'rbind',
       propagation(mount, input.found?.mountinfo ?? ''),
-      ...access(mount, input.host.recursiveReadOnly),
+      ...access(mount, input),
       ...restrictions(mount),
     ],
     ...(mount.uidMappings.length > 0 ? { uidMappings: mount.uidMappings.map(idMapping) } : {}),
@@ -104,18 +105,16 @@ function propagation({ propagation: mode, host_path: path }: Mount, mountinfo: s
   throw new RuntimeError('invalid', `mount of ${path}: propagation from the host needs a shared or slave mount there`);
 }
 
-function access(mount: Mount, canBeRecursive: boolean): string[] {
+function access(mount: Mount, { host, features }: SpecInput): string[] {
   if (!mount.recursive_read_only) return [mount.readonly ? 'ro' : 'rw'];
   if (!mount.readonly)
     throw new RuntimeError('invalid', `mount ${mount.container_path}: recursive_read_only without readonly`);
   if (mount.propagation !== 'PROPAGATION_PRIVATE') {
     throw new RuntimeError('invalid', `mount ${mount.container_path}: recursive_read_only needs private propagation`);
   }
-  if (!canBeRecursive) {
-    throw new RuntimeError(
-      'unsupported',
-      `RROUnsupported: mount ${mount.container_path} cannot be read-only recursively with this kernel or OCI runtime`,
-    );
+  if (!host.recursiveReadOnly || !mountsRecursiveReadOnly(features)) {
+    const why = host.recursiveReadOnly ? 'the OCI runtime does not know the mount option rro' : 'it takes Linux 5.12';
+    throw new RuntimeError('rro-unsupported', `mount ${mount.container_path} cannot be read-only recursively: ${why}`);
   }
   return ['rro'];
 }
