@@ -47,6 +47,11 @@ test('drop-ins count more than the file, the command line more than both', (t) =
   t.true(config.given.has('logLevel'));
 });
 
+test('a time is read in hours, minutes and seconds', (t) => {
+  const read = (text: string): number => run(t, [`--stream-idle-timeout=${text}`]).streamIdleTimeout;
+  t.deepEqual(['4h', '1h30m', '90s', '0s', '2h1s'].map(read), [14_400_000, 5_400_000, 90_000, 0, 7_201_000]);
+});
+
 test('OCI runtimes of file and command line are joined by name', (t) => {
   const { runtimes } = run(t, ['--runtime', 'crun=/usr/bin/crun', '--runtime=runc=/opt/runc'], {
     'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]',
@@ -72,6 +77,8 @@ test('an invalid value is refused with the place that named it', (t) => {
   t.is(refusal(t, ['--log-format', 'xml']), '--log-format "xml" must be one of text, json');
   t.is(refusal(t, ['--root', 'here']), '--root "here" must be an absolute path');
   t.is(refusal(t, ['--metrics-address', '9537']), '--metrics-address "9537" must be HOST:PORT, such as 127.0.0.1:9537, or empty for off');
+  t.regex(refusal(t, ['--stream-idle-timeout', '4']), /^--stream-idle-timeout "4" must be a time such as 4h/);
+  t.regex(refusal(t, [], { 'berth.toml': 'stream-idle-timeout = 4' }), /stream-idle-timeout 4 must be a time in quotes/);
   t.is(refusal(t, ['--root']), '--root needs a value: --root PATH');
   t.regex(refusal(t, [], { 'berth.toml': 'default-cni = "yes"' }), /berth\.toml: default-cni "yes" must be true or false/);
   t.regex(refusal(t, [], { 'berth.toml': 'root = ' }), /berth\.toml is not valid TOML/);
@@ -80,6 +87,8 @@ test('an invalid value is refused with the place that named it', (t) => {
 test('settings that cannot work together are refused', (t) => {
   t.regex(refusal(t, ['--default-runtime', 'kata']), /--default-runtime kata is not configured; there are runc, crun, youki$/);
   t.is(run(t, ['--default-runtime', 'kata', '--runtime', 'kata=/usr/bin/kata']).defaultRuntime, 'kata');
+  t.regex(refusal(t, ['--stream-tls-cert', '/c']), /--stream-tls-cert and --stream-tls-key need each other/);
+  t.regex(refusal(t, ['--stream-tls-client-ca', '/c']), /--stream-tls-client-ca \/c needs --stream-tls-cert/);
   t.regex(refusal(t, ['--state', `/${'x'.repeat(100)}`]), /--state .* is longer than/);
 });
 

@@ -72,6 +72,12 @@ function check(config: Config): Config {
   if (Buffer.byteLength(config.listen) > 107) {
     throw new RuntimeError('invalid', `--listen ${config.listen} is longer than the 107 bytes of a socket's path`);
   }
+  if ((config.streamTlsCert === '') !== (config.streamTlsKey === '')) {
+    throw new RuntimeError('invalid', '--stream-tls-cert and --stream-tls-key need each other: give both, or none for plain HTTP');
+  }
+  if (config.streamTlsClientCa !== '' && config.streamTlsCert === '') {
+    throw new RuntimeError('invalid', `--stream-tls-client-ca ${config.streamTlsClientCa} needs --stream-tls-cert and --stream-tls-key`);
+  }
   const runtimes = [...new Set([...KNOWN_RUNTIMES, ...Object.keys(config.runtimes)])];
   if (config.defaultRuntime !== '' && !runtimes.includes(config.defaultRuntime)) {
     throw new RuntimeError('invalid', `--default-runtime ${config.defaultRuntime} is not configured; there are ${runtimes.join(', ')}`);

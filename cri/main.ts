@@ -17,7 +17,7 @@ import { runtimeHandlers } from './runtime.ts';
 import { sandboxHandlers } from './sandbox.ts';
 import { startServer } from './server.ts';
 import { statsHandlers } from './stats.ts';
-import { type Streaming, streamingServer } from './streaming/http.ts';
+import { type Streaming, type StreamingOptions, streamingServer } from './streaming/http.ts';
 import { streamHandlers } from './streams.ts';
 
 /** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
@@ -56,9 +56,9 @@ async function run(config: Config): Promise<void> {
   const observation = await observe(config, metrics, log, () => illness(daemon));
   daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
   const { context, close } = daemon;
-  const streaming = streamingServer(context, { address: config.streamAddress, port: config.streamPort });
+  const streaming = streamingServer(context, streamingOptions(config, log));
   countObjects(metrics, context, streaming);
-  if (config.streamPort !== 0) await streaming.listen();
+  if (config.streamPort !== 0 || config.streamTlsCert !== '') await streaming.listen();
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
     listen: config.listen,
@@ -92,6 +92,16 @@ async function run(config: Config): Promise<void> {
       });
     });
   }
+}
+
+/** Of the configuration; warns of streams that anybody on the network can read. */
+function streamingOptions(config: Config, log: Log): StreamingOptions {
+  const { streamAddress: address, streamPort: port, streamIdleTimeout: idleMs } = config;
+  if (config.streamTlsCert === '' && !/^(127\.|::1$|localhost$)/.test(address)) {
+    log.warn('streams of exec, attach and port-forward pass the network in the clear: see --stream-tls-cert', { address });
+  }
+  const files = { cert: config.streamTlsCert, key: config.streamTlsKey, clientCa: config.streamTlsClientCa };
+  return { address, port, limits: { idleMs }, ...(files.cert === '' ? {} : { certificate: files }) };
 }
 
 /** /metrics and /healthz; a default port that another daemon has is no reason not to start. */

@@ -26,6 +26,30 @@ export const path: Kind<string> = text('PATH', (value) => {
   return value.length > 1 ? value.replace(/\/+$/, '') : value;
 });
 
+/** An absolute path, or nothing for none. */
+export const optionalPath: Kind<string> = text('PATH', (value) => (value === '' ? value : path.fromText(value)));
+
+/** A time of hours, minutes and seconds such as `4h` or `1h30m`, in milliseconds. */
+export const duration: Kind<number> = {
+  placeholder: 'DURATION',
+  fromText(given) {
+    const [whole, hours = 0, minutes = 0, seconds = 0] = /^(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?$/.exec(given) ?? [];
+    if (!whole) throw new Error('must be a time such as 4h, 1h30m or 90s, 0s for none');
+    return (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000;
+  },
+  fromToml(value) {
+    if (typeof value !== 'string') throw new Error('must be a time in quotes, such as "4h"');
+    return this.fromText(value);
+  },
+  toText(value) {
+    const parts = [[Math.floor(value / 3_600_000), 'h'], [Math.floor(value / 60_000) % 60, 'm'], [(value / 1000) % 60, 's']] as const;
+    return parts.filter(([count]) => count > 0).map(([count, unit]) => `${count}${unit}`).join('') || '0s';
+  },
+  toToml(value) {
+    return JSON.stringify(this.toText(value));
+  },
+};
+
 /** Any text, also none. */
 export function word(placeholder: string): Kind<string> {
   return text(placeholder, (value) => value);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { address, choice, integer, type Kind, path, paths, type RuntimePrograms, runtimePrograms, truth, word } from './options-kinds.ts';
+import { address, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word } from './options-kinds.ts';
 import { nativeProgram } from './options-native.ts';
 
 /** One option: command line, configuration file, help and docs page all come from it. */
@@ -65,6 +65,10 @@ export const options = {
 
   streamAddress: option('Streaming', word('ADDRESS'), '127.0.0.1', 'Where exec, attach and port-forward listen.'),
   streamPort: option('Streaming', integer('PORT', 0, 65_535), 0, 'Port of exec, attach and port-forward; 0 for any free one.'),
+  streamTlsCert: option('Streaming', optionalPath, '', 'Certificate chain (PEM) for TLS on that port; empty for plain HTTP. Changed files count from the next URL on, without a restart.'),
+  streamTlsKey: option('Streaming', optionalPath, '', 'Private key of that certificate (PEM).'),
+  streamTlsClientCa: option('Streaming', optionalPath, '', 'Authorities (PEM) one of which must have signed the certificate of a client; empty lets in any client that has a URL.'),
+  streamIdleTimeout: option('Streaming', duration, 4 * 3_600_000, 'A stream without a byte for so long is ended, as by the kubelet (streamingConnectionIdleTimeout); 0s for never.'),
 
   metricsAddress: option('Observation', address, '127.0.0.1:9537', 'Serves /metrics and /healthz; empty for off. When the default is taken, a warning is logged and nothing served.'),
   natsUrl: option('Observation', word('URL'), '', 'NATS server that lifecycle events are published to (subjects berth.v1.TYPE); empty for off.'),

@@ -1,12 +1,11 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import type { Daemon } from './harness/daemon.ts';
 import { echoIn } from './harness/echo.ts';
 import { podConfig, runPod } from './harness/pod.ts';
 import { freePort, until } from './harness/process.ts';
 import { story } from './harness/story.ts';
-import { openSocket, startCrictl, type Streaming } from './harness/streams.ts';
+import { ask, openSocket, startCrictl, type Streaming } from './harness/streams.ts';
 
 const stage = story();
 
@@ -23,13 +22,6 @@ async function forward(
   t.teardown(() => crictl.child.kill('SIGKILL'));
   await until(() => crictl.stdout().includes('Forwarding from'), 10_000, 'crictl to listen');
   return { port, crictl };
-}
-
-async function ask(port: number, question: string): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-  socket.on('error', () => undefined);
-  socket.end(question);
-  return await text(socket).catch(() => '');
 }
 
 for (const transport of ['spdy', 'websocket']) {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { asRuntimeError, RuntimeError } from '../../api/errors.ts';
 import type { PodContext } from '../../pod/context.ts';
 import type { StreamAsk } from './ask.ts';
+import { type Certificate, type CertificateFiles, openCertificate } from './certificate.ts';
 import { byLimit, defaultLimits, type StreamingLimits } from './limits.ts';
 import { type Listener, listenForStreams } from './listener.ts';
 import { refuse } from './refusal.ts';
@@ -27,22 +28,25 @@ export type StreamingOptions = {
   /** Address and TCP port to listen on; port 0 takes any free one. */
   address: string;
   port: number;
+  /** For TLS. */
+  certificate?: CertificateFiles;
   /** Those that differ from the usual ones. */
   limits?: Partial<StreamingLimits>;
 };
 
 /** A server of streams; it listens when the first URL is asked for, so that a node without exec has none. */
-export function streamingServer(context: PodContext, { address, port, limits: given }: StreamingOptions): Streaming {
-  const limits = { ...defaultLimits, ...given };
+export function streamingServer(context: PodContext, options: StreamingOptions): Streaming {
+  const limits = { ...defaultLimits, ...options.limits };
   const tokens = openTokens<StreamAsk>({ ...limits, now: () => performance.now() });
   const streams: Streams = { context, limits, tokens, sessions: new Set() };
-  let listening: Promise<Listener> | undefined;
+  let listening: Promise<Listening> | undefined;
 
-  const listen = (): Promise<Listener> => {
-    listening ??= listenForStreams({
-      address,
-      port,
+  const start = async (): Promise<Listening> => {
+    const certificate = options.certificate && (await openCertificate(options.certificate, context.log));
+    const listener = await listenForStreams({
+      ...options,
       limits,
+      certificate,
       onUpgrade: (request, socket, head) => {
         serve(streams, request, socket, head).catch((error: unknown) => {
           context.log.warn('a stream could not be served', { error: asRuntimeError(error).message });
@@ -52,6 +56,10 @@ export function streamingServer(context: PodContext, { address, port, limits: gi
       onLimit: context.meter.limit,
       onError: (error) => context.log.warn('clients of streams cannot connect', { error: error.message }),
     });
+    return { ...listener, certificate };
+  };
+  const listen = (): Promise<Listening> => {
+    listening ??= start();
     listening.catch(() => {
       listening = undefined;
     });
@@ -60,7 +68,8 @@ export function streamingServer(context: PodContext, { address, port, limits: gi
 
   return {
     url: async (ask) => {
-      const { origin } = await listen();
+      const { origin, certificate, renew } = await listen();
+      if (await certificate?.renew()) renew();
       const full = fullness(streams);
       if (full) throw new RuntimeError('exhausted', full);
       return `${origin}/${ask.kind}/${streams.tokens.give(ask)}`;
@@ -73,6 +82,8 @@ export function streamingServer(context: PodContext, { address, port, limits: gi
     },
   };
 }
+
+type Listening = Listener & { certificate: Certificate | undefined };
 
 /** Those that are there and those to come. */
 type Streams = { context: PodContext; limits: StreamingLimits; tokens: Tokens<StreamAsk>; sessions: Set<Session> };
@@ -89,7 +100,7 @@ async function serve(streams: Streams, request: IncomingMessage, socket: Duplex,
   if ('status' in upgraded) return refuse(socket, upgraded);
   const full = fullness(streams);
   if (full) return refuse(socket, { status: 503, message: full });
-  const session = start(streams, ask, socket);
+  const session = openStream(streams, ask, socket);
   const { serveStream } = await import('./serve.ts');
   (socket as Socket).setKeepAlive(true, streams.limits.beatMs);
   socket.write(upgraded.head);
@@ -97,7 +108,7 @@ async function serve(streams: Streams, request: IncomingMessage, socket: Duplex,
   await serveStream(streams.context, ask, { ...upgraded, socket }, session);
 }
 
-function start({ context, limits, sessions }: Streams, ask: StreamAsk, socket: Duplex): Session {
+function openStream({ context, limits, sessions }: Streams, ask: StreamAsk, socket: Duplex): Session {
   const fromMs = performance.now();
   const session = openSession(socket, limits);
   sessions.add(session);

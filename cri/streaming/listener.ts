@@ -2,14 +2,17 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RuntimeError } from '../../api/errors.ts';
-import { http } from '../../api/http.ts';
+import type { Certificate } from './certificate.ts';
 import { byLimit, type StreamingLimits } from './limits.ts';
+import { plainServer, secureServer } from './http-server.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /** An HTTP server that does nothing but hand on requests to upgrade. */
 export type Listener = {
   /** What clients on this machine connect to, such as `http://127.0.0.1:40123`; for all addresses that is loopback. */
   origin: string;
+  /** Shows new connections what the certificate is now. */
+  renew(): void;
   /** Listens no more and drops requests that are not complete; resolves when every connection is closed. */
   close(): Promise<void>;
 };
@@ -19,6 +22,8 @@ export type ListenerOptions = {
   address: string;
   port: number;
   limits: StreamingLimits;
+  /** TLS with it, else plain HTTP. */
+  certificate?: Certificate | undefined;
   /** Gets the connection of a complete request, and what came behind that. */
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** A client was turned away by this limit. */
@@ -29,14 +34,8 @@ export type ListenerOptions = {
 
 /** Starts listening. Throws `in-use` when the port is taken, `unavailable` else. */
 export function listenForStreams(options: ListenerOptions): Promise<Listener> {
-  const { address, port, limits } = options;
-  const server = http.createServer({
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.requestMs,
-    requestTimeout: limits.requestMs,
-    connectionsCheckingInterval: Math.ceil(limits.requestMs / 4),
-    keepAliveTimeout: limits.requestMs,
-  });
+  const { address, port, limits, certificate } = options;
+  const { server, renew } = certificate ? secureServer(options, certificate) : plainServer(limits);
   // All are taken, so that too many can be told.
   server.maxHeadersCount = 0;
   const waiting = waitingRequests(server, options);
@@ -64,7 +63,11 @@ export function listenForStreams(options: ListenerOptions): Promise<Listener> {
     server.once('error', refused);
     server.listen(port, address, () => {
       server.off('error', refused).on('error', options.onError);
-      resolve({ origin: originOf(server, address), close: () => close(server, waiting) });
+      resolve({
+        origin: `${certificate ? 'https' : 'http'}://${hostOf(server, address)}`,
+        renew,
+        close: () => close(server, waiting),
+      });
     });
   });
 }
@@ -72,7 +75,7 @@ export function listenForStreams(options: ListenerOptions): Promise<Listener> {
 type Waiting = { leave(socket: Socket): void; dropAll(): void };
 
 /** Connections by their peer, the oldest first, from the first byte (of TLS, if that is spoken) to the whole request. */
-function waitingRequests(server: Server, { limits, onLimit }: ListenerOptions): Waiting {
+function waitingRequests(server: Server, { limits, certificate, onLimit }: ListenerOptions): Waiting {
   const waiting = new Map<string, Socket>();
   const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
   server.on('connection', (socket: Socket) => {
@@ -85,7 +88,8 @@ function waitingRequests(server: Server, { limits, onLimit }: ListenerOptions): 
     if (waiting.size <= limits.maxRequests || !oldest) return;
     waiting.delete(oldest[0]);
     onLimit('maxRequests');
-    refuse(oldest[1], { status: 503, message: `too many incomplete requests ${byLimit(limits, 'maxRequests')}` });
+    if (certificate) oldest[1].destroy();
+    else refuse(oldest[1], { status: 503, message: `too many incomplete requests ${byLimit(limits, 'maxRequests')}` });
   });
   return {
     leave: (socket) => void waiting.delete(nameOf(socket)),
@@ -106,9 +110,9 @@ function answerTo({ code, message }: NodeJS.ErrnoException, limits: StreamingLim
   return { status: 400, message: `no HTTP/1.1 request: ${message}` };
 }
 
-function originOf(server: Server, address: string): string {
+function hostOf(server: Server, address: string): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
+  return `${isIPv6(host) ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
 }
 
 async function close(server: Server, waiting: Waiting): Promise<void> {

@@ -42,13 +42,14 @@ export function openSession(client: Handle, limits: SessionLimits): Session {
     farewell = setTimeout(() => client.destroy(), FAREWELL_MS).unref();
   }
 
+  const everyMs = limits.idleMs > 0 ? Math.min(limits.beatMs, limits.idleMs / 2) : limits.beatMs;
   const timer = setInterval(() => {
     const nowMs = performance.now();
     if (limits.idleMs > 0 && nowMs - activeMs >= limits.idleMs) {
       end(`nothing came or went for ${limits.idleMs / 1000} s (limit idleMs)`);
     } else if (nowMs - startedMs >= limits.totalMs) end(`it was open for ${limits.totalMs / 1000} s (limit totalMs)`);
     else beat();
-  }, limits.beatMs).unref();
+  }, everyMs).unref();
 
   const closed = new Promise<void>((resolve) => {
     client.once('close', () => {

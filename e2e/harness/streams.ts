@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { crictlConfig } from './crictl.ts';
 import type { Daemon } from './daemon.ts';
 import { tool } from './tools.ts';
@@ -33,6 +35,14 @@ export function startCrictl(daemon: Daemon, ...args: readonly string[]): Streami
     stderr: () => Buffer.concat(stderr).toString(),
     ended,
   };
+}
+
+/** Asks a TCP port on loopback and returns the whole answer; nothing when the connection breaks off. */
+export async function ask(port: number, question: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => undefined);
+  socket.end(question);
+  return await text(socket).catch(() => '');
 }
 
 /** A WebSocket client of a URL that Exec, Attach or PortForward gave. */
