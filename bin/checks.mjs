@@ -18,6 +18,7 @@ const sections = [
     count: countAva,
     needs: 'e2e/ava.config.js',
   },
+  { name: 'guest', tools: ['crictl', 'runc'], command: [node, 'e2e/guest/main.ts', '--smoke'], count: countAva },
 ];
 
 const only = process.argv.slice(2);
@@ -82,7 +83,10 @@ function countOne(_output, ok) {
 function countAva(output) {
   return {
     passed: output.match(/^\s*✔ /gm)?.length ?? 0,
-    failed: sum(output, /^\s*(\d+) (?:tests? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/gm),
+    failed: sum(
+      output,
+      /^\s*(\d+) (?:tests? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/gm,
+    ),
   };
 }
 

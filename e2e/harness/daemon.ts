@@ -24,7 +24,7 @@ export type Daemon = DaemonParts & {
   readonly endpoint: string;
   /** Where pods' log directories are made, as the kubelet would. */
   readonly podLogs: string;
-  /** The cgroup parent of all its pods, in cgroupfs syntax. */
+  /** The cgroup parent of all its pods, as the kubelet would name it for the cgroup driver. */
   readonly cgroupParent: string;
   readonly logPath: string;
   readonly cri: Cri;
@@ -69,7 +69,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     ...parts,
     endpoint: `unix://${socket}`,
     podLogs,
-    cgroupParent: `/${basename(directory)}`,
+    cgroupParent: cgroupParent(basename(directory)),
     logPath,
     cri,
     pid: () => running?.pid ?? -1,
@@ -107,9 +107,25 @@ function berthd(
     registries,
     '--log-level',
     'debug',
+    ...chosen(),
     ...more,
   ];
   return { command: join(repository, 'bin/berthd'), args, env: {} };
+}
+
+/** What the environment asks all stories to be run with: a cgroup driver, an OCI runtime as `NAME=PATH`. */
+function chosen(): string[] {
+  const { BERTH_E2E_CGROUP_DRIVER: driver, BERTH_E2E_RUNTIME: runtime = '' } = process.env;
+  const [name = ''] = runtime.split('=');
+  return [
+    ...(driver === undefined ? [] : ['--cgroup-driver', driver]),
+    ...(runtime === '' ? [] : ['--runtime', runtime, '--default-runtime', name]),
+  ];
+}
+
+/** A path, or with the systemd driver a slice below `berth.slice`. */
+function cgroupParent(name: string): string {
+  return process.env['BERTH_E2E_CGROUP_DRIVER'] === 'systemd' ? `/berth.slice/${name}.slice` : `/${name}`;
 }
 
 async function isUp(cri: Cri): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { cache, repository } from './paths.ts';
+import { cache, prebuilt, repository } from './paths.ts';
 
 export type ToolName =
   | 'crictl'
@@ -16,7 +16,7 @@ const built = new Set<ToolName>();
 
 /** The path of a Go tool, built first when absent or outdated (`e2e/tools/build` says so on the terminal). */
 export function tool(name: ToolName): string {
-  if (!built.has(name)) {
+  if (!built.has(name) && prebuilt === undefined) {
     const build = spawnSync(join(repository, 'e2e/tools/build'), [name], { stdio: ['ignore', 'inherit', 'inherit'] });
     if (build.status !== 0) throw new Error(`e2e/tools/build ${name} failed; see its output above`);
     built.add(name);

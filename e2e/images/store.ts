@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { cache, repository } from '../harness/paths.ts';
+import { cache, prebuilt, repository } from '../harness/paths.ts';
 import { startRegistry } from '../harness/registry.ts';
 import { catalogue } from './catalogue.ts';
 import { binariesStamp } from './debian.ts';
@@ -34,7 +34,7 @@ export type ImageStore = {
 /** The storage with all test images, built on the first call and whenever sources or Debian's binaries changed. */
 export async function imageStore(): Promise<ImageStore> {
   const images = join(cache, 'images');
-  const kept = join(images, stamp());
+  const kept = prebuilt ?? join(images, stamp());
   if (!existsSync(kept)) {
     mkdirSync(images, { recursive: true });
     const fresh = mkdtempSync(join(images, 'new-'));

@@ -1,0 +1,85 @@
+// Boots the guest and runs stories or critest in it; ends with their exit status.
+//
+//   node e2e/guest/main.ts [--runtime runc|crun] [--driver systemd|cgroupfs] [STORY...]
+//   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--focus REGEXP] [--websocket]
+//   node e2e/guest/main.ts --command COMMAND
+//
+// Without STORY the guest's own stories run. --smoke runs the short one that is part of `npm test`.
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cache, repository } from '../harness/paths.ts';
+import { tool } from '../harness/tools.ts';
+import { imageStore } from '../images/store.ts';
+import { guestImage, runInGuest } from './boot.ts';
+
+/** Longest that a job may run in the guest, in milliseconds. */
+const LIMIT_MS = 45 * 60_000;
+
+const { values: options, positionals: stories } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runtime: { type: 'string', default: 'runc' },
+    driver: { type: 'string', default: 'systemd' },
+    smoke: { type: 'boolean' },
+    critest: { type: 'boolean' },
+    focus: { type: 'string' },
+    websocket: { type: 'boolean' },
+    command: { type: 'string' },
+  },
+});
+
+const image = guestImage();
+if ('reason' in image) {
+  console.log(`${image.reason}: nothing of cgroup version 2 under systemd is tested`);
+  process.exit(0);
+}
+const { storage } = await imageStore();
+const aborted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => aborted.abort());
+const startedMs = performance.now();
+const show = (text: string) => void process.stdout.write(text);
+const status = await runInGuest(image.directory, { script: script(), limitMs: LIMIT_MS, show }, aborted.signal).catch(
+  (error: unknown) => {
+    console.error((error as Error).message);
+    return 1;
+  },
+);
+console.log(`guest: ended with ${status} after ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+process.exitCode = status;
+
+/** What the guest runs: the environment that tells the harness what to test, then one command. */
+function script(): string {
+  const environment = {
+    BERTH_CACHE: cache,
+    BERTH_PREBUILT: dirname(storage),
+    BERTH_E2E_CGROUP_DRIVER: options.driver,
+    BERTH_E2E_RUNTIME: runtime(options.runtime),
+    NODE_COMPILE_CACHE: '/var/cache/berth',
+  };
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quoted(value)}`);
+  return [...exports, `cd ${quoted(repository)}`, '. e2e/guest/init', command(), ''].join('\n');
+}
+
+/** `NAME=PATH`: a runc of today, built here; crun is Debian's. */
+function runtime(name: string): string {
+  if (name === 'runc') return `runc=${tool('runc')}`;
+  return name.includes('=') ? name : `${name}=/usr/bin/${name}`;
+}
+
+function command(): string {
+  if (options.command !== undefined) return options.command;
+  const node = quoted(process.execPath);
+  if (options.critest === true) {
+    tool('critest');
+    const focus = options.focus === undefined ? '' : ` --focus ${quoted(options.focus)}`;
+    return `${node} e2e/critest.ts${focus}${options.websocket === true ? ' --websocket' : ''}`;
+  }
+  tool('crictl');
+  const chosen =
+    stories.length > 0 ? stories : [options.smoke === true ? 'e2e/guest/smoke.story.ts' : 'e2e/guest/*.story.ts'];
+  return `${node} node_modules/ava/entrypoints/cli.js --config e2e/guest/ava.config.js ${chosen.map(quoted).join(' ')}`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
