@@ -1,5 +1,5 @@
 import { type EventEmitter, once } from 'node:events';
-import { type handleServerStreamingCall, type handleUnaryCall, status } from '@grpc/grpc-js';
+import { type handleServerStreamingCall, type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
 import type { Draft, Rpcs } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
@@ -55,7 +55,10 @@ export function serverStream(
   return async (call) => {
     const { context, end } = begin(rpc.name, call, report);
     try {
-      for await (const reply of handler(call.request, context)) {
+      const replies = handler(call.request, context);
+      // The headers tell a caller who waits for news that it is heard; of some streams nothing else comes for long.
+      call.sendMetadata(new Metadata());
+      for await (const reply of replies) {
         context.signal.throwIfAborted();
         if (!call.write(rpc.encode(reply))) await once(call, 'drain', { signal: context.signal });
       }

@@ -36,7 +36,7 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
     },
     ContainerStatus: async (request) => {
       const container = knownContainer(context, request.container_id);
-      return { status: statusOf(container), info: request.verbose ? await containerInfo(context, container) : {} };
+      return { status: containerStatus(container), info: request.verbose ? await containerInfo(context, container) : {} };
     },
     ListContainers: async ({ filter }) => encodedList(listed(context, filter)),
     StreamContainers: ({ filter }) => streamedList(listed(context, filter)),
@@ -88,7 +88,12 @@ function listItem(container: Container): Buffer {
   return item;
 }
 
-function statusOf(container: Container): Draft<ContainerStatus> {
+/** ContainerStatus of every container of a sandbox. */
+export function podContainers({ store }: PodContext, sandboxId: string): Draft<ContainerStatus>[] {
+  return store.containersOf(sandboxId).filter((one) => one.state !== 'creating').map(containerStatus);
+}
+
+function containerStatus(container: Container): Draft<ContainerStatus> {
   const config = decode('ContainerConfig', container.config);
   const { exit, user } = container;
   return {

@@ -7,6 +7,7 @@ import { holdDirectory } from '../host/lock.ts';
 import { keyedQueue } from '../host/queue.ts';
 import { startEngine } from '../host/spawn-engine.ts';
 import { openImages } from '../image/store.ts';
+import { openChanges } from '../pod/changes.ts';
 import { containerExited } from '../pod/container/news.ts';
 import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
@@ -66,6 +67,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       ),
     }),
     turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(), starting: new Set(),
+    changes: openChanges(log),
   };
   network.setPodCidr(rememberedPodCidr(config.state));
   await recover(context);

@@ -10,6 +10,7 @@ import { publishToNats } from '../observe/nats.ts';
 import { backgroundOutput } from '../observe/output.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerHandlers } from './container.ts';
+import { containerEvents } from './container-events.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
 import { helpText } from './options-pages.ts';
@@ -58,6 +59,7 @@ async function run(config: Config): Promise<void> {
   const { context, close } = daemon;
   const streaming = streamingServer(context, streamingOptions(config, log));
   countObjects(metrics, context, streaming);
+  const happenings = containerEvents(context);
   if (config.streamPort !== 0 || config.streamTlsCert !== '') await streaming.listen();
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
@@ -68,6 +70,7 @@ async function run(config: Config): Promise<void> {
       ...containerHandlers(context),
       ...statsHandlers(context),
       ...streamHandlers(context, streaming),
+      ...happenings.handlers,
     },
     image: imageHandlers(context.images),
     log,
@@ -78,6 +81,7 @@ async function run(config: Config): Promise<void> {
   const end = async (signal: string): Promise<void> => {
     log.info('berthd ends, pods go on', { signal });
     await streaming.close();
+    happenings.close();
     await server.close(CLOSE_GRACE_MS);
     await close();
     await Promise.all([nats?.close(), observation?.close()]);

@@ -7,6 +7,7 @@ import { removeSandbox } from '../pod/sandbox/remove.ts';
 import { runSandbox } from '../pod/sandbox/run.ts';
 import { stopSandbox } from '../pod/sandbox/stop.ts';
 import { streamedList } from './batches.ts';
+import { podContainers } from './container.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { sandboxInfo } from './info.ts';
 import type { RuntimeHandlers } from './server.ts';
@@ -28,7 +29,13 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
     },
     PodSandboxStatus: async (request) => {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
-      return { status: statusOf(sandbox), info: request.verbose ? await sandboxInfo(context, sandbox) : {} };
+      const info = request.verbose ? await sandboxInfo(context, sandbox) : {};
+      return {
+        status: sandboxStatus(context.store.sandboxes.get(sandbox.id) ?? sandbox),
+        info,
+        containers_statuses: podContainers(context, sandbox.id),
+        timestamp: `${context.changes.stampNs()}`,
+      };
     },
     ListPodSandbox: async ({ filter }) => encodedList(listed(context, filter)),
     StreamPodSandboxes: ({ filter }) => streamedList(listed(context, filter)),
@@ -60,7 +67,8 @@ function listItem(sandbox: Sandbox): Buffer {
   return item;
 }
 
-function statusOf(sandbox: Sandbox): Draft<PodSandboxStatus> {
+/** The status of a sandbox as its record says. */
+export function sandboxStatus(sandbox: Sandbox): Draft<PodSandboxStatus> {
   const [ip = '', ...more] = sandbox.attachment?.ips ?? [];
   const { network, pid, ipc } = sandbox.namespaces;
   return {

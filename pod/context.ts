@@ -5,6 +5,7 @@ import type { CgroupDriver, Hierarchies } from '../host/cgroup.ts';
 import type { Engine } from '../host/engine.ts';
 import type { KeyedQueue } from '../host/queue.ts';
 import type { Images } from '../image/record.ts';
+import type { Changes } from './changes.ts';
 import type { ExitWaiters } from './exits.ts';
 import type { Network } from './network/cni.ts';
 import type { Operations } from './operations.ts';
@@ -35,6 +36,7 @@ export type PodContext = {
   log: Log;
   meter: Meter;
   publish: Publish;
+  changes: Changes;
 };
 
 /** What the operator has chosen for all containers. */

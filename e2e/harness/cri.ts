@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, type ClientReadableStream, credentials, type ServiceError } from '@grpc/grpc-js';
 import { loadSync, type MethodDefinition, type ServiceDefinition } from '@grpc/proto-loader';
-import type { Replies } from './replies.ts';
+import type { Replies, StreamReplies } from './replies.ts';
 import { repository } from './paths.ts';
 
 /** A raw CRI client: requests are plain objects as `api/runtime.proto` says, 64-bit integers decimal strings. */
 export type Cri = {
   /** One unary call; rejects with grpc-js's ServiceError, whose `code` is the gRPC status. */
   readonly call: <M extends keyof Replies>(method: M, request: object, deadlineMs?: number) => Promise<Replies[M]>;
+  /** One call that answers with a stream; it reads only when it is read. */
+  readonly stream: <M extends keyof StreamReplies>(method: M, request: object) => ClientReadableStream<StreamReplies[M]>;
   /** Ids of all pods and containers that this client made or was told of. */
   readonly ids: Set<string>;
   readonly close: () => void;
@@ -39,8 +41,15 @@ export function connectCri(socket: string): Cri {
     for (const id of [reply['pod_sandbox_id'], reply['container_id']]) if (typeof id === 'string') ids.add(id);
     return reply as Replies[typeof method];
   };
+  const stream: Cri['stream'] = (method, request) => {
+    const { path, requestSerialize, responseDeserialize } = methodNamed(method);
+    type Reply = StreamReplies[typeof method];
+    const read = responseDeserialize as (bytes: Buffer) => Reply;
+    return client.makeServerStreamRequest<object, Reply>(path, requestSerialize, read, request);
+  };
   return {
     call,
+    stream,
     ids,
     close: () => {
       client.close();

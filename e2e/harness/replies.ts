@@ -9,7 +9,7 @@ export type Replies = {
   RunPodSandbox: { pod_sandbox_id: string };
   StopPodSandbox: object;
   RemovePodSandbox: object;
-  PodSandboxStatus: { status: PodStatus };
+  PodSandboxStatus: { status: PodStatus; containers_statuses: ContainerStatus[]; timestamp: string };
   ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata }[] };
   CreateContainer: { container_id: string };
   StartContainer: object;
@@ -34,6 +34,18 @@ export type Replies = {
   ImageFsInfo: { image_filesystems: { used_bytes: { value: string }; fs_id: { mountpoint: string } }[] };
 };
 
+/** The same of replies that come as a stream. */
+export type StreamReplies = {
+  GetContainerEvents: ContainerEvent;
+};
+
+export type ContainerEvent = {
+  container_id: string;
+  container_event_type: string;
+  created_at: string;
+  pod_sandbox_status: PodStatus | null;
+  containers_statuses: ContainerStatus[];
+};
 export type PodState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
 export type PodMetadata = { name: string; uid: string; namespace: string; attempt: number };
 export type PodStatus = {

@@ -8,7 +8,7 @@ import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
-import { containerEvent } from './event.ts';
+import { tellContainer } from './event.ts';
 import { containerCgroup, handlerOf, plannedContainer } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
@@ -92,8 +92,8 @@ async function build(
     );
     refuseIfStopped(context, sandbox.id);
     const created = change(context, planned.id, (container) => after(container, { type: 'created', pid }));
-    context.publish(containerEvent(context, 'container.created', created));
-    if (created.exit) context.publish(containerEvent(context, 'container.exited', created));
+    tellContainer(context, 'container.created', created);
+    if (created.exit) tellContainer(context, 'container.exited', created);
     return planned.id;
   } catch (error) {
     await undone(releaseOrRetry(context, store.containers.get(planned.id) ?? planned));

@@ -1,18 +1,20 @@
-import type { LifecycleEvent, LifecycleType } from '../../api/events.ts';
-import { nowNs, type PodContext } from '../context.ts';
+import type { LifecycleType } from '../../api/events.ts';
+import type { PodContext } from '../context.ts';
 import { type Container, exitReason } from '../record.ts';
 
-/** A lifecycle event of `container`, as of now. */
-export function containerEvent(context: PodContext, type: LifecycleType, container: Container): LifecycleEvent {
-  const pod = context.store.sandboxes.get(container.sandboxId);
-  return {
+/** Tells everybody what has just happened to `container`; its sandbox is still in the store. */
+export function tellContainer(context: PodContext, type: LifecycleType, container: Container): void {
+  const sandbox = context.store.sandboxes.get(container.sandboxId);
+  const atNs = context.changes.stampNs();
+  context.publish({
     type,
-    atNs: BigInt(nowNs()),
+    atNs,
     podId: container.sandboxId,
-    ...(pod && { podName: pod.name, podNamespace: pod.namespace, podUid: pod.uid }),
+    ...(sandbox && { podName: sandbox.name, podNamespace: sandbox.namespace, podUid: sandbox.uid }),
     containerId: container.id,
     containerName: container.name,
     image: container.imageId,
     ...(container.exit && { exitCode: container.exit.exitCode, reason: exitReason(container.exit) }),
-  };
+  });
+  if (sandbox) context.changes.tell({ type, atNs, sandbox, container });
 }

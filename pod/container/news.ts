@@ -1,7 +1,7 @@
 import type { Exit, ShimEvents } from '../../api/shim.ts';
 import type { PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
-import { containerEvent } from './event.ts';
+import { tellContainer } from './event.ts';
 import { after, type ProcessEvent } from './state.ts';
 
 /** A container's first process has ended: recorded once, told to who waits and to who listens. */
@@ -10,7 +10,7 @@ export function containerExited(context: PodContext, event: ShimEvents['exit']):
   const news = settle(context, event.container, { type: 'exited', exit: { exitCode, signal, oomKilled, finishedAtNs } });
   if (!news || !oomKilled) return;
   context.meter.count('containers_oom');
-  context.publish(containerEvent(context, 'container.oom', news));
+  tellContainer(context, 'container.oom', news);
 }
 
 /** A container whose end nobody saw, because its shim ended first. */
@@ -26,6 +26,6 @@ function settle(context: PodContext, id: string, event: ProcessEvent): Container
   if (now === before || !now.exit) return undefined;
   context.store.containers.put(now);
   context.exits.told(id, now.exit);
-  if (now.state === 'exited' && !context.starting.has(id)) context.publish(containerEvent(context, 'container.exited', now));
+  if (now.state === 'exited' && !context.starting.has(id)) tellContainer(context, 'container.exited', now);
   return now;
 }

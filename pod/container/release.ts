@@ -4,6 +4,7 @@ import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
+import { tellContainer } from './event.ts';
 import { containerCgroup, everyContainerCgroup, handlerOf } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
@@ -14,8 +15,10 @@ export async function releaseContainer(context: PodContext, container: Container
     () => context.engine.call('removeCgroup', { dirs: everyContainerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS }),
     () => context.engine.call('removeTrees', { unmount: [paths.rootfs], remove: [paths.bundle, paths.writable] }),
   ]);
+  const last = context.store.containers.get(container.id);
   context.store.containers.remove(container.id);
   context.exits.forget(container.id);
+  if (last && last.state !== 'creating') tellContainer(context, 'container.removed', last);
 }
 
 /** A shim that is gone or hangs cannot be asked: what remains is killed, then the runtime forgets it. */

@@ -1,7 +1,6 @@
 import { timed } from '../../api/observe.ts';
 import type { PodContext } from '../context.ts';
 import { waitFor } from '../operations.ts';
-import { containerEvent } from './event.ts';
 import { releaseContainer } from './release.ts';
 import { killContainer } from './stop.ts';
 
@@ -20,5 +19,4 @@ async function removeInTurn(context: PodContext, id: string): Promise<void> {
   const container = context.store.containers.get(id);
   if (!container) return;
   await timed(context.meter, 'remove_container', 'release', () => releaseContainer(context, container));
-  context.publish(containerEvent(context, 'container.removed', container));
 }

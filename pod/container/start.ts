@@ -3,7 +3,7 @@ import { timed } from '../../api/observe.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { waitFor } from '../operations.ts';
 import type { Container } from '../record.ts';
-import { containerEvent } from './event.ts';
+import { tellContainer } from './event.ts';
 import { after } from './state.ts';
 
 /** StartContainer. Throws `not-found`, or `wrong-state` unless the container is in state created. */
@@ -24,7 +24,7 @@ async function startInTurn(context: PodContext, id: string): Promise<void> {
       context.shims.of(container.sandboxId).call('start', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS }),
     );
     const started = store.containers.put(after(knownContainer(context, id), { type: 'started', atNs: startedAtNs }));
-    context.publish(containerEvent(context, 'container.started', started));
+    tellContainer(context, 'container.started', started);
   } catch (error) {
     const now = store.containers.get(id);
     if (now) store.containers.put({ ...now, message: String(error instanceof Error ? error.message : error) });
@@ -32,7 +32,7 @@ async function startInTurn(context: PodContext, id: string): Promise<void> {
   } finally {
     context.starting.delete(id);
     const now = store.containers.get(id);
-    if (now?.state === 'exited') context.publish(containerEvent(context, 'container.exited', now));
+    if (now?.state === 'exited') tellContainer(context, 'container.exited', now);
   }
 }
 

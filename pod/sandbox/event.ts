@@ -1,15 +1,17 @@
-import type { LifecycleEvent, LifecycleType } from '../../api/events.ts';
-import { nowNs } from '../context.ts';
+import type { LifecycleType } from '../../api/events.ts';
+import type { PodContext } from '../context.ts';
 import type { Sandbox } from '../record.ts';
 
-/** A lifecycle event of `sandbox`, as of now. */
-export function sandboxEvent(type: LifecycleType, sandbox: Sandbox): LifecycleEvent {
-  return {
+/** Tells everybody what has just happened to `sandbox`. */
+export function tellSandbox(context: PodContext, type: LifecycleType, sandbox: Sandbox): void {
+  const atNs = context.changes.stampNs();
+  context.publish({
     type,
-    atNs: BigInt(nowNs()),
+    atNs,
     podId: sandbox.id,
     podName: sandbox.name,
     podNamespace: sandbox.namespace,
     podUid: sandbox.uid,
-  };
+  });
+  context.changes.tell({ type, atNs, sandbox, container: null });
 }

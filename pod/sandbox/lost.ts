@@ -4,7 +4,7 @@ import { containerLost } from '../container/news.ts';
 import { containerCgroup } from '../container/plan.ts';
 import { KILL_TIMEOUT_MS, nowNs, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
-import { sandboxEvent } from './event.ts';
+import { tellSandbox } from './event.ts';
 
 /**
  * The sandbox's shim is gone. Nobody holds its containers' output any more, so they are killed and the sandbox counts
@@ -18,7 +18,7 @@ export async function sandboxLost(context: PodContext, id: string): Promise<void
     context.log.error('shim of a sandbox is gone: its containers are killed', { sandbox: id, shim: sandbox.shimPid });
     context.meter.count('shims_lost');
   }
-  if (sandbox.state === 'ready') context.publish(sandboxEvent('pod.stopped', context.store.sandboxes.put({ ...sandbox, state: 'stopped' })));
+  if (sandbox.state === 'ready') tellSandbox(context, 'pod.stopped', context.store.sandboxes.put({ ...sandbox, state: 'stopped' }));
   for (const container of left) {
     const dirs = containerCgroup(context, container);
     await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS }).catch((error: unknown) =>

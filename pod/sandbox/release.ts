@@ -8,6 +8,7 @@ import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { finishAll, finishSideBySide, undoUntilDone } from '../teardown.ts';
+import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
 
@@ -47,7 +48,9 @@ export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Pro
       shm: paths.shm, netnsPath: paths.netns, cgroup, directory: paths.directory, socket: paths.socket,
     }),
   ]);
+  const last = context.store.sandboxes.get(sandbox.id);
   context.store.sandboxes.remove(sandbox.id);
+  if (last && last.state !== 'creating') tellSandbox(context, 'pod.removed', last);
   await removeCgroups(context, sandbox);
 }
 

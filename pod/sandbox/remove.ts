@@ -1,8 +1,6 @@
 import { timed } from '../../api/observe.ts';
-import { containerEvent } from '../container/event.ts';
 import type { PodContext } from '../context.ts';
 import { waitFor } from '../operations.ts';
-import { sandboxEvent } from './event.ts';
 import { releaseSandbox } from './release.ts';
 import { stopInTurn } from './stop.ts';
 
@@ -16,8 +14,5 @@ export async function removeSandbox(context: PodContext, id: string, signal: Abo
 async function removeInTurn(context: PodContext, id: string): Promise<void> {
   const stopped = await stopInTurn(context, id);
   if (!stopped) return;
-  const containers = context.store.containersOf(id);
   await timed(context.meter, 'remove_pod', 'release', () => releaseSandbox(context, stopped));
-  for (const container of containers) context.publish(containerEvent(context, 'container.removed', container));
-  context.publish(sandboxEvent('pod.removed', stopped));
 }

@@ -13,7 +13,7 @@ import { podPaths } from '../paths.ts';
 import { type Sandbox, sandboxKey } from '../record.ts';
 import { resolvConf } from '../spec/resolv.ts';
 import { undone } from '../teardown.ts';
-import { sandboxEvent } from './event.ts';
+import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { plannedSandbox, shimPod } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
@@ -72,7 +72,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     await undone(releaseOrRetry(context, sandbox));
     throw whileDoing(`run sandbox ${planned.namespace}/${planned.name}`, error);
   }
-  context.publish(sandboxEvent('pod.ready', sandbox));
+  tellSandbox(context, 'pod.ready', sandbox);
   return sandbox.id;
 }
 

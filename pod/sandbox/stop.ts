@@ -4,7 +4,7 @@ import type { PodContext } from '../context.ts';
 import { waitFor } from '../operations.ts';
 import type { Sandbox } from '../record.ts';
 import { finishAll, finishSideBySide } from '../teardown.ts';
-import { sandboxEvent } from './event.ts';
+import { tellSandbox } from './event.ts';
 import { releaseNetwork } from './release.ts';
 
 /** StopPodSandbox: kills the pod's containers and gives its network back. Idempotent; an unknown id is fine. */
@@ -28,7 +28,7 @@ export async function stopInTurn(context: PodContext, id: string): Promise<Sandb
       () => releaseNetwork(context, stopped),
     ]);
   } finally {
-    if (first) context.publish(sandboxEvent('pod.stopped', stopped));
+    if (first) tellSandbox(context, 'pod.stopped', stopped);
   }
   return store.sandboxes.get(id);
 }
