@@ -75,6 +75,7 @@ async function run(config: Config): Promise<void> {
     image: imageHandlers(context.images),
     log,
     rpc: metrics.rpc,
+    limit: metrics.limit,
   });
   log.info('berthd is ready', { listen: config.listen, version: version(), pid: process.pid, readyMs: Math.round(performance.now()) });
 

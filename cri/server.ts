@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
 import {
   type ImageServiceRpcs,
   imageService,
@@ -7,6 +7,7 @@ import {
   type Service,
 } from '../api/cri.ts';
 import { type CallReport, type Handler, serverStream, unary } from './call.ts';
+import { acceptConnections } from './connections.ts';
 import { claimSocket } from './socket.ts';
 
 /** Handlers by rpc; one that is left out answers UNIMPLEMENTED. */
@@ -19,6 +20,8 @@ export type ServerParts = CallReport & {
   listen: string;
   runtime: RuntimeHandlers;
   image: ImageHandlers;
+  /** A client was turned away by the limit of that name. */
+  limit: (name: string) => void;
 };
 
 /** A listening server. */
@@ -31,28 +34,31 @@ const options = {
   // The kubelet sends at most 16 MiB; it also receives no more, but other clients do.
   'grpc.max_receive_message_length': 16 << 20,
   'grpc.max_send_message_length': 80 << 20,
+  // Of one connection: more calls wait at the client.
+  'grpc.max_concurrent_streams': 1000,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.enable_channelz': 0,
 };
 
 /** Serves the CRI; returns once clients can connect. Errors: those of `claimSocket`. */
-export async function startServer({ listen, runtime, image, ...report }: ServerParts): Promise<CriServer> {
+export async function startServer({ listen, runtime, image, limit, ...report }: ServerParts): Promise<CriServer> {
   const server = new Server(options);
   register(server, runtimeService, runtime, report);
   register(server, imageService, image, report);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const socket = await claimSocket(listen);
-  try {
-    await bind(server, socket.bindPath);
-    socket.publish();
-  } catch (error) {
-    server.forceShutdown();
-    socket.withdraw();
-    throw error;
-  }
+  const listening = await acceptConnections({ path: socket.bindPath, serve: injector.injectConnection, log: report.log, limit }).catch(
+    (error: unknown) => {
+      socket.withdraw();
+      throw error;
+    },
+  );
+  socket.publish();
   let closed: Promise<void> | undefined;
   const close = (graceMs: number): Promise<void> => {
-    closed ??= shutDown(server, socket.bindPath, graceMs).then(socket.withdraw);
+    listening.close();
+    closed ??= shutDown(server, injector, graceMs).then(socket.withdraw);
     return closed;
   };
   return { close };
@@ -69,16 +75,10 @@ function register<R>(server: Server, service: Service<R>, handlers: object, repo
   }
 }
 
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((settle, fail) => {
-    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => (error ? fail(error) : settle()));
-  });
-}
-
-function shutDown(server: Server, path: string, graceMs: number): Promise<void> {
+function shutDown(server: Server, injector: ConnectionInjector, graceMs: number): Promise<void> {
   return new Promise((settle) => {
     // In this order: drain forgets sessions that are closing already, and forceShutdown knows none without channelz.
-    server.drain(`unix:${path}`, graceMs);
+    injector.drain(graceMs);
     server.tryShutdown(() => settle());
   });
 }
