@@ -4,6 +4,7 @@
 mod call;
 mod cgroup;
 mod cgroup_remove;
+mod child;
 mod commit;
 mod dirs;
 mod dispatch;
@@ -24,6 +25,7 @@ mod run;
 mod sample;
 mod spawn;
 mod state;
+mod state_lock;
 mod tree;
 mod usage;
 mod walk;
@@ -43,6 +45,7 @@ pub struct Engine {
     pub outbox: outbox::Outbox,
     pub calls: call::Calls,
     pub lanes: lanes::Lanes,
+    pub state_lock: state_lock::StateLock,
     /// The file this process was started from; shims are started from it too.
     pub exe: std::path::PathBuf,
 }
@@ -53,7 +56,8 @@ pub fn main() -> ExitCode {
     let served = inherited::connection().and_then(|stream| {
         let outbox = outbox::Outbox::new(stream.try_clone()?);
         let exe = std::fs::read_link("/proc/self/exe")?;
-        let engine = Engine { outbox, calls: call::Calls::default(), lanes: lanes::Lanes::new(), exe };
+        let (calls, lanes) = (call::Calls::default(), lanes::Lanes::new());
+        let engine = Engine { outbox, calls, lanes, state_lock: state_lock::StateLock::default(), exe };
         let engine = Arc::new(engine);
         let served = serve(&engine, stream);
         // Whoever asked for what runs now is gone.

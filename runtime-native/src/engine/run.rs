@@ -1,6 +1,7 @@
 //! run: a program run to its end, fed and read at once, killed with its process group when its time is over.
 
 use super::call::{Call, Victim, kill};
+use super::child::ends_with_us;
 use super::errors::{cancelled, failed};
 use super::messages::{RunAsk, RunReply};
 use crate::frame::FrameError;
@@ -61,6 +62,7 @@ pub fn run(ask: &RunAsk, call: &Call) -> Result<RunReply, FrameError> {
 fn start(ask: &RunAsk) -> std::io::Result<Child> {
     let mut command = Command::new(&ask.path);
     command.args(&ask.args).env_clear().envs(&ask.env).current_dir("/").process_group(0);
+    ends_with_us(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 

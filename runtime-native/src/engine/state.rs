@@ -12,23 +12,42 @@ use std::path::Path;
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// Makes `dir` (0700) a private tmpfs mount of its own unless it is one.
-pub fn prepare_state(ask: &StateAsk, _call: &Call) -> Result<PrepareStateReply, FrameError> {
+/// Makes `dir` (0700) a private tmpfs mount of its own unless it is one, once no other engine works on it.
+pub fn prepare_state(ask: &StateAsk, call: &Call) -> Result<PrepareStateReply, FrameError> {
     let dir = ask.dir.as_str();
     super::dirs::make(Path::new(dir), 0o700, &mut Vec::new()).map_err(|error| failed(format!("make {dir}"), error))?;
+    // What an engine that ends unmounts meanwhile is not the directory that was locked.
+    let mut mounted = false;
+    loop {
+        mounted |= mount_tmpfs(dir)?;
+        if !call.engine.state_lock.take(dir)? {
+            let message = format!("the engine of an earlier berthd still works on {dir} and is waited for no longer");
+            call.engine.outbox.log("warn", message);
+            break;
+        }
+        if is_tmpfs_mount(dir).map_err(|error| failed(format!("look at {dir}"), error))? {
+            break;
+        }
+        call.engine.state_lock.let_go();
+    }
+    mount_change(dir, MountPropagationFlags::PRIVATE).map_err(|error| failed(format!("make {dir} private"), error))?;
+    Ok(PrepareStateReply { mounted })
+}
+
+fn mount_tmpfs(dir: &str) -> Result<bool, FrameError> {
     let mounted = !is_tmpfs_mount(dir).map_err(|error| failed(format!("look at {dir}"), error))?;
     if mounted {
         mount::tmpfs(dir, MountFlags::NOSUID | MountFlags::NODEV, "mode=0700")?;
     } else {
         chmod(dir, Mode::from_raw_mode(0o700)).map_err(|error| failed(format!("chmod {dir}"), error))?;
     }
-    mount_change(dir, MountPropagationFlags::PRIVATE).map_err(|error| failed(format!("make {dir} private"), error))?;
-    Ok(PrepareStateReply { mounted })
+    Ok(mounted)
 }
 
 /// Unmounts a state directory that nothing uses; a busy one, or one that is not mounted, is left.
-pub fn release_state(ask: &StateAsk, _call: &Call) -> Result<ReleaseStateReply, FrameError> {
+pub fn release_state(ask: &StateAsk, call: &Call) -> Result<ReleaseStateReply, FrameError> {
     let dir = ask.dir.as_str();
+    call.engine.state_lock.let_go();
     let released = match is_tmpfs_mount(dir) {
         Ok(true) => match unmount(dir, UnmountFlags::NOFOLLOW) {
             Ok(()) => true,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::cgroup::{Cgroup, SubCgroup};
 use super::console::Console;
+use super::create::Discarding;
 use super::log::Log;
 use super::messages::{CgroupDirs, CreateAsk, Event, Exit, HeldContainer, NumberedEvent, OciRuntime, State};
 use super::runtime::Ended;
@@ -34,6 +35,8 @@ pub struct Container {
     pub reopeners: Vec<Caller>,
     /// Who waits for a create that waits for its log alone, and until when.
     pub creator: Option<(Caller, Instant)>,
+    /// Its create failed, what that left is being cleared away.
+    pub discarding: Option<Discarding>,
     /// A run of the runtime is on its way for it.
     pub busy: bool,
     /// Its process ended; `exit` follows when its output is read.
@@ -91,6 +94,7 @@ impl Container {
             log_opened: None,
             reopeners: Vec::new(),
             creator: None,
+            discarding: None,
             busy: true,
             ended: None,
             ran_out: false,
@@ -131,7 +135,8 @@ impl Container {
         let drain = self.drain.filter(|_| !self.busy).map(next);
         let flush = self.log.as_ref().and_then(Log::deadline);
         let create = self.creator.map(|(_, until)| until);
-        [self.kill_at, drain, flush, create, self.force_at, self.stalled_until].into_iter().flatten().min()
+        let discard = self.discarding.as_ref().map(|discarding| discarding.again_at);
+        [self.kill_at, drain, flush, create, discard, self.force_at, self.stalled_until].into_iter().flatten().min()
     }
 
     pub fn held(&self) -> HeldContainer {

@@ -1,6 +1,7 @@
 //! Create: the container's stdio and log are made, the runtime's `create` is run, what it made is taken over.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ impl Shim {
         if let Some(console) = &container.console {
             console.listen(&self.poll, serial);
         }
+        // The runtime itself may write more than a pipe holds.
+        container.stdio.listen(&self.poll);
         self.containers.push(container);
         Ok(())
     }
@@ -105,7 +108,9 @@ impl Shim {
                 container.busy = false;
                 container.state = State::Created;
                 container.cgroup_dirs.clear();
-                container.stdio.listen(&self.poll);
+                if !container.stdio.is_paused() {
+                    container.stdio.listen(&self.poll);
+                }
                 let pid = container.pid;
                 self.reply(caller, &PidReply { pid });
                 self.catch_up(serial);
@@ -133,19 +138,49 @@ impl Shim {
         }
         let then = Then::Discard { container: serial, caller, error: error.clone() };
         if self.run_verb(serial, "delete", &["--force"], DISCARD_TIMEOUT_MS, then).is_err() {
-            self.discarded(serial, caller, &error);
+            self.discarded(serial, caller, error);
         }
     }
 
     /// The delete after a failed create has ended; how does not matter.
-    pub fn discarded(&mut self, serial: u32, caller: Caller, error: &FrameError) {
+    pub fn discarded(&mut self, serial: u32, caller: Caller, error: FrameError) {
+        let Some(container) = self.container(serial) else { return };
+        let now = Instant::now();
+        container.discarding = Some(Discarding { caller, error, again_at: now, until: now + CLEAR_PATIENCE });
+        self.clear_discarded(serial, now);
+    }
+
+    /// Kills what is left in the cgroup of a failed create and removes it; again while the killed have not ended.
+    pub fn clear_discarded(&mut self, serial: u32, now: Instant) {
         let Some(at) = self.containers.iter().position(|found| found.serial == serial) else { return };
+        let Some(container) = self.containers.get_mut(at) else { return };
+        let Some(discarding) = &mut container.discarding else { return };
+        let is_left = |dir: &String| fs::remove_dir(dir).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy);
+        let left = container.cgroup_dirs.values().filter(|dir| is_left(dir)).count() > 0;
+        if left && now < discarding.until {
+            discarding.again_at = now + CLEAR_AGAIN;
+            container.cgroup.kill();
+            return;
+        }
         let container = self.containers.swap_remove(at);
-        container.cgroup_dirs.values().for_each(|dir| drop(fs::remove_dir(dir)));
-        self.refuse(caller, error);
+        if let Some(Discarding { caller, error, .. }) = container.discarding {
+            self.refuse(caller, &error);
+        }
         container.deleters.into_iter().for_each(|deleter| self.reply(deleter, &Done {}));
     }
 }
+
+/// A failed create whose cgroup is being cleared away.
+pub struct Discarding {
+    caller: Caller,
+    error: FrameError,
+    pub again_at: Instant,
+    until: Instant,
+}
+
+/// How long the processes of a failed create may take to end, and how often that is looked at.
+const CLEAR_PATIENCE: Duration = Duration::from_secs(2);
+const CLEAR_AGAIN: Duration = Duration::from_millis(10);
 
 /// How long the delete after a failed create may take.
 const DISCARD_TIMEOUT_MS: u64 = 10_000;

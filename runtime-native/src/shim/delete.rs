@@ -26,12 +26,7 @@ impl Shim {
         let (serial, busy, first) = (container.serial, container.busy, container.deleters.len() == 1);
         if first && busy {
             self.fail_create(serial, "cancelled", "it is deleted before it opens");
-            let concerns = |then: &Then| {
-                matches!(then,
-                Then::Create { container, .. } | Then::Start { container, .. } | Then::Update { container, .. }
-                if *container == serial)
-            };
-            self.runs.iter_mut().filter(|run| concerns(&run.then)).for_each(|run| run.abort());
+            self.abort_runs(serial);
         } else if first {
             self.run_delete(serial);
         }

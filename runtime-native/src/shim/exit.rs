@@ -22,7 +22,8 @@ impl Shim {
         let Some(container) = self.container(serial) else { return };
         let now = Instant::now();
         container.ended = Some(ended);
-        container.kill_at = None;
+        let stopping = container.kill_at.take().is_some();
+        let running = container.state == State::Running;
         container.drain = Some(Drain { quiet_at: now + QUIET, end_at: now + MAX_DRAIN, read: false });
         let killed_by_others = ended.signal == libc::SIGKILL && !container.killed;
         container.ran_out = container.cgroup.ran_out_of_memory(killed_by_others);
@@ -30,6 +31,10 @@ impl Shim {
         container.cgroup.kill();
         if ran_out {
             self.containers.iter_mut().for_each(|other| other.cgroup.forget_outer_kills());
+        }
+        // An update of what has ended changes nothing; a start is not needed once a stop was asked for.
+        if stopping || running {
+            self.abort_runs(serial);
         }
         self.output_ready(serial, Stream::Out);
         self.output_ready(serial, Stream::Err);

@@ -54,6 +54,15 @@ pub enum Then {
     },
 }
 
+impl Then {
+    /// It makes the container, or changes what it is.
+    pub fn changes(&self, serial: u32) -> bool {
+        matches!(self,
+            Self::Create { container, .. } | Self::Start { container, .. } | Self::Update { container, .. }
+            if *container == serial)
+    }
+}
+
 /// Most clients at a time.
 const MAX_CONNECTIONS: usize = 1024;
 
@@ -179,7 +188,7 @@ impl Shim {
         let outcome = run.outcome(ended);
         match run.then {
             Then::Create { container, caller } => self.created(container, caller, outcome),
-            Then::Discard { container, caller, error } => self.discarded(container, caller, &error),
+            Then::Discard { container, caller, error } => self.discarded(container, caller, error),
             Then::Start { container, caller } => self.started(container, caller, outcome),
             Then::Update { container, caller } => self.updated(container, caller, outcome),
             Then::Delete { container } => self.deleted(container, outcome),

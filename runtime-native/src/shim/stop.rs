@@ -33,6 +33,9 @@ impl Shim {
             }
             container.kill_at = Some(container.kill_at.map_or(kill_at, |before| before.min(kill_at)));
             self.container_due(serial, now);
+        } else {
+            // Its exit waits for a run of the runtime that has nothing to do any more.
+            self.abort_runs(serial);
         }
         self.reply(caller, &Done {});
         Ok(())
@@ -46,7 +49,9 @@ impl Shim {
             container.kill_at = Some(now + AGAIN);
             signals::send(container.pid, libc::SIGKILL);
             container.cgroup.kill();
+            self.abort_runs(serial);
         }
+        let Some(container) = self.container(serial) else { return };
         if let Some(log) = &mut container.log
             && log.deadline().is_some_and(|at| at <= now)
         {
@@ -54,6 +59,9 @@ impl Shim {
         }
         if container.creator.is_some_and(|(_, until)| until <= now) {
             return self.fail_create(serial, "timeout", "the disk does not answer");
+        }
+        if container.discarding.as_ref().is_some_and(|discarding| discarding.again_at <= now) {
+            return self.clear_discarded(serial, now);
         }
         if container.force_at.is_some_and(|at| at <= now) {
             self.run_delete(serial);

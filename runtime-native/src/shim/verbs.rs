@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use super::clock;
 use super::messages::{Done, StartReply, State, TimedAsk, UpdateAsk};
-use super::runtime::{self, Verb};
+use super::runtime::{self, Run, Verb};
 use super::shim::{Caller, Shim, Then};
 use super::start::failed;
 use crate::frame::FrameError;
@@ -87,6 +87,11 @@ impl Shim {
         container.busy = true;
         self.runs.push(run);
         Ok(())
+    }
+
+    /// Kills the runs of the runtime that are on their way for a container; each then ends as `cancelled`.
+    pub fn abort_runs(&mut self, serial: u32) {
+        self.runs.iter_mut().filter(|run| run.then.changes(serial)).for_each(Run::abort);
     }
 
     /// Sees to what happened while the runtime ran: a delete that waits, an end that came early.

@@ -108,3 +108,23 @@ fn a_missing_program_is_not_found_and_an_unknown_lane_invalid() {
     lane["lane"] = json!("sky");
     assert_eq!(engine.call("run", lane).unwrap_err().0, "invalid");
 }
+
+#[test]
+fn a_program_ends_with_a_killed_engine() {
+    let mut engine = Engine::start();
+    let file = format!("/tmp/berth-engine-{}-pid", std::process::id());
+    engine.send("run", shell(&format!("echo $$ >{file}.new; mv {file}.new {file}; exec sleep 50"), 60000));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !std::fs::exists(&file).unwrap() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    engine.child.kill().unwrap();
+    engine.child.wait().unwrap();
+    let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    while !state().is_empty() && !state().contains(") Z ") && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(state().is_empty() || state().contains(") Z "), "{}", state());
+}

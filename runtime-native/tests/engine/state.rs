@@ -1,6 +1,7 @@
 use crate::client::{Engine, Scratch, is_mounted};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_state_directory_becomes_a_private_tmpfs_once_and_is_released_when_nothing_uses_it() {
@@ -35,4 +36,31 @@ fn figures_of_a_file_system_are_given() {
     assert_eq!(reply["type"], "tmpfs");
     assert!(reply["totalBytes"].as_str().unwrap().parse::<u64>().unwrap() > 0);
     assert_eq!(Engine::start().call("statfs", json!({ "path": "/no/such" })).unwrap_err().0, "not-found");
+}
+
+#[test]
+fn an_engine_waits_until_the_one_before_it_has_ended() {
+    let scratch = Scratch::new("handover");
+    let dir = scratch.at("run/berth");
+    let mut old = Engine::start();
+    old.call("prepareState", json!({ "dir": dir })).unwrap();
+    let mut new = Engine::start();
+    let waits = new.send("prepareState", json!({ "dir": dir }));
+    std::thread::sleep(Duration::from_millis(300));
+    let ended = Instant::now();
+    assert!(old.hang_up());
+    new.answer(waits).unwrap();
+    assert!(ended.elapsed() < Duration::from_secs(1), "it was not the end of the other that it waited for");
+    assert_eq!(new.call("releaseState", json!({ "dir": dir })).unwrap()["released"], true);
+}
+
+#[test]
+fn an_engine_that_never_ends_is_waited_for_no_longer_than_that() {
+    let scratch = Scratch::new("stuck");
+    let dir = scratch.at("run/berth");
+    let mut old = Engine::start();
+    old.call("prepareState", json!({ "dir": dir })).unwrap();
+    let begun = Instant::now();
+    Engine::start().call("prepareState", json!({ "dir": dir })).unwrap();
+    assert!((Duration::from_secs(4)..Duration::from_secs(10)).contains(&begun.elapsed()));
 }

@@ -10,3 +10,4 @@ mod lifecycle;
 mod pod;
 mod start;
 mod stop;
+mod stuck;
