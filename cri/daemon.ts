@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
-import type { ShimEvents } from '../api/shim.ts';
 import { hierarchies } from '../host/cgroup.ts';
 import { holdDirectory } from '../host/lock.ts';
 import { keyedQueue } from '../host/queue.ts';
@@ -16,6 +15,7 @@ import { joinedOperations } from '../pod/operations.ts';
 import { recover } from '../pod/recover.ts';
 import { findRuntimes } from '../pod/runtimes.ts';
 import { sandboxLost } from '../pod/sandbox/lost.ts';
+import type { NumberedExit } from '../pod/shim/client.ts';
 import { shimConnections } from '../pod/shim/shims.ts';
 import { hostFacts } from '../pod/spec/host-facts.ts';
 import { openStore } from '../pod/store.ts';
@@ -34,11 +34,9 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const { log, meter } = observers;
   mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
   const releaseRoot = holdDirectory(config.root);
-  const engine = await startEngine({ path: config.native, log, meter });
-  const made = await engine.call('prepareState', { dir: config.state });
-  if (made.mounted) log.info('state directory is a new tmpfs', { state: config.state });
+  const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
   for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
-  const locks = [holdDirectory(config.state), releaseRoot];
+  const releaseState = holdDirectory(config.state);
   const store = openStore(config.state);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
@@ -53,7 +51,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     }),
     findRuntimes({
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
-      native: config.native, cgroup: { driver: cgroup.driver, parent: cgroup.defaultParent }, engine, log,
+      native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
     hostFacts({ cgroup, defaultUlimits: [] }),
   ]);
@@ -72,7 +70,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   network.setPodCidr(rememberedPodCidr(config.state));
   await recover(context);
   void sweepRoot(context);
-  return { context, close: () => close(context, config.state, locks) };
+  return { context, close: () => close(context, { root: releaseRoot, state: releaseState }) };
 }
 
 /** The pod cgroup's parent when the kubelet names none. */
@@ -86,7 +84,7 @@ function users(store: PodContext['store'], imageId: string): string[] {
 }
 
 /** An exit is recorded sooner or later, also when the state directory is full just now. */
-function recordExit(context: PodContext, event: ShimEvents['exit'], waitMs = 1_000): void {
+function recordExit(context: PodContext, event: NumberedExit, waitMs = 1_000): void {
   try {
     containerExited(context, event);
   } catch (error) {
@@ -95,15 +93,18 @@ function recordExit(context: PodContext, event: ShimEvents['exit'], waitMs = 1_0
   }
 }
 
-async function close(context: PodContext, state: string, locks: (() => void)[]): Promise<void> {
+/**
+ * The root directory is held to the end: a next daemon must not come while this one takes things away. The state
+ * directory cannot be unmounted while its lock is open, so that is let go just before.
+ */
+async function close(context: PodContext, release: { root: () => void; state: () => void }): Promise<void> {
   const idle = [...context.store.sandboxes.all()].length === 0;
   context.shims.closeAll();
   await context.images.close();
   context.store.close();
-  for (const release of locks) release();
-  if (idle) {
-    await context.network.close();
-    await context.engine.call('releaseState', { dir: state });
-  }
+  if (idle) await context.network.close();
+  release.state();
+  if (idle) await context.engine.call('releaseState', { dir: context.roots.state });
   await context.engine.close();
+  release.root();
 }

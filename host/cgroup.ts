@@ -81,6 +81,12 @@ export function shimLeaf(driver: CgroupDriver, id: string): string {
   return driver === 'systemd' ? `crio-conmon-${id}.scope` : `crio-conmon-${id}`;
 }
 
+/** The cgroup of a shim, a path below every hierarchy, out of its /proc/PID/cgroup (cgroups(7)); undefined outside of one. */
+export function shimPath(membership: string): string | undefined {
+  const paths = membership.split('\n').map((line) => line.split(':').slice(2).join(':'));
+  return paths.find((path) => /\/crio-conmon-[0-9a-f]+(\.scope)?$/.test(path));
+}
+
 /** `linux.cgroupsPath` of the OCI configuration: a path, or `slice:prefix:name` for a runtime with --systemd-cgroup. */
 export function cgroupsPath(driver: CgroupDriver, parent: string, id: string): string {
   return driver === 'systemd' ? `${parent.split('/').at(-1)}:crio:${id}` : childPath(parentPath(driver, parent), containerLeaf(driver, id));

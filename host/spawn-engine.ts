@@ -27,8 +27,17 @@ type Life = {
 const HELLO_LIMIT_MS = 5_000;
 const CLOSE_LIMIT_MS = 5_000;
 
-/** Starts the engine and keeps one running until `close`; `path` is the native binary. */
-export async function startEngine(options: { path: string; log: Log; meter: Meter }): Promise<Engine> {
+/** How an engine is started: `path` is the native binary. */
+export type EngineOptions = {
+  path: string;
+  /** Made ready by every engine before all else, once the engine of an earlier daemon has ended its work there. */
+  stateDir?: string;
+  log: Log;
+  meter: Meter;
+};
+
+/** Starts the engine and keeps one running until `close`. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { log, meter } = options;
   let closing = false;
   let life = await live(options);
@@ -80,7 +89,7 @@ export async function startEngine(options: { path: string; log: Log; meter: Mete
   };
 }
 
-async function revive(options: { path: string; log: Log }, closing: () => boolean): Promise<Life> {
+async function revive(options: EngineOptions, closing: () => boolean): Promise<Life> {
   for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 5_000)) {
     try {
       return await live(options);
@@ -92,7 +101,7 @@ async function revive(options: { path: string; log: Log }, closing: () => boolea
   }
 }
 
-async function live(options: { path: string; log: Log }): Promise<Life> {
+async function live(options: EngineOptions): Promise<Life> {
   // A session of its own: what a terminal sends to the daemon's process group is not meant for the engine.
   const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true });
   const socket = child.stdio[3] as unknown as Duplex;
@@ -136,7 +145,20 @@ async function live(options: { path: string; log: Log }): Promise<Life> {
     child.kill();
     throw new RuntimeError('unsupported', `engine speaks protocol ${hello['protocol']}, berthd ${PROTOCOL}: install both from one release`);
   }
-  return { pid: child.pid ?? 0, call, ended, end: () => void socket.end(), kill: () => void child.kill('SIGKILL') };
+  const life = { pid: child.pid ?? 0, call, ended, end: () => void socket.end(), kill: () => void child.kill('SIGKILL') };
+  await prepare(options, life);
+  return life;
+}
+
+async function prepare({ stateDir, log }: EngineOptions, life: Life): Promise<void> {
+  if (stateDir === undefined) return;
+  try {
+    const { mounted } = await life.call('prepareState', { dir: stateDir }, {});
+    if (mounted) log.info('state directory is a new tmpfs', { state: stateDir });
+  } catch (error) {
+    life.kill();
+    throw error;
+  }
 }
 
 function onEvent(message: { event: string }, log: Log, progress: Map<number, (bytes: bigint) => void>): void {

@@ -31,6 +31,12 @@ async function fetchOnce({ descriptor, diffId }: LayerAsk, options: FetchOptions
   const source = await retrying(signal, () => from.locate(digest, signal));
   const target = temporary();
   const ask = { ...source, digest, sizeBytes, compression, diffId, target, minBytesPerStall, stallMs };
-  const { usedBytes, inodes } = await engine.call('fetchLayer', ask, { signal });
-  return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) } };
+  try {
+    const { usedBytes, inodes } = await engine.call('fetchLayer', ask, { signal });
+    return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) } };
+  } catch (error) {
+    // An engine that fails removes what it unpacked; one that died could not.
+    if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [target] });
+    throw error;
+  }
 }

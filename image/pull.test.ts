@@ -158,17 +158,23 @@ test.serial('a connection that breaks in the middle of a layer is gone on with',
   t.is(downloads(layerOf(built)).length, 2);
 });
 
-test.serial('an engine that dies during a pull is replaced and the pull succeeds', async (t) => {
-  const built = buildImage({ layers: [{ a: '1' }] });
+test.serial('an engine that dies during a pull is replaced, the pull succeeds and nothing half unpacked is kept', async (t) => {
+  const built = buildImage({ layers: [{ a: 'x'.repeat(300_000) }], compression: 'none' });
   registry.serve('app', 'v1', built);
+  const body = built.blobs[1]?.bytes ?? Buffer.alloc(0);
   let killed = false;
   registry.bend = ({ path, range }) => {
     if (killed || !path.endsWith(layerOf(built)) || range === 'bytes=0-0') return undefined;
     killed = true;
-    process.kill(opened.engine.pid(), 'SIGKILL');
-    return undefined;
+    void untilUnpacking().then(() => process.kill(opened.engine.pid(), 'SIGKILL'));
+    return { status: 200, headers: { 'content-length': `${body.length}` }, body: body.subarray(0, 200_000), stall: true };
   };
   await pull('app:v1');
   t.true(killed);
   t.is(opened.counts.get('engine_restarts'), 1);
+  t.deepEqual(opened.kept(), [`layers/${built.diffIds[0]?.replace('sha256:', '')}`]);
 });
+
+async function untilUnpacking(): Promise<void> {
+  while (!opened.kept().some((name) => name.startsWith('tmp/'))) await sleep(5);
+}

@@ -8,13 +8,18 @@ export function podPaths(roots: Roots, id: string): {
   const directory = `${roots.state}/pods/${id}`;
   return {
     directory,
-    socket: `${roots.state}/s/${id.slice(0, 16)}`,
+    socket: `${roots.state}/s/${socketName(id)}`,
     shm: `${directory}/shm`,
     netns: `${roots.netnsDir}/${id}`,
     hosts: `${directory}/hosts`,
     hostname: `${directory}/hostname`,
     resolvConf: `${directory}/resolv.conf`,
   };
+}
+
+/** Name of a pod's socket, short for the sake of its path. */
+export function socketName(id: string): string {
+  return id.slice(0, 16);
 }
 
 /** Paths of one container: bundle and rootfs in the state directory, its writable layer below the root. */

@@ -60,6 +60,8 @@ export type Container = {
   startedAtNs: string;
   /** Set once its first process has ended. */
   exit: Exit | null;
+  /** The shim's number of that news, 0 when it came otherwise. */
+  exitSeq: number;
   /** Why it is as it is, when exit code and signal do not tell. */
   message: string;
   pid: number;

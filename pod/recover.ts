@@ -55,14 +55,17 @@ async function recoverSandbox(context: PodContext, sandbox: Sandbox): Promise<vo
  */
 async function meetShim(context: PodContext, sandbox: Sandbox): Promise<'met' | 'gone' | 'silent'> {
   try {
-    const shim = await context.shims.open(sandbox.id, podPaths(context.roots, sandbox.id).socket);
+    // Records of an older release have no number.
+    const sinceSeq = Math.max(0, ...context.store.containersOf(sandbox.id).map((container) => container.exitSeq ?? 0));
+    const shim = await context.shims.open(sandbox.id, podPaths(context.roots, sandbox.id).socket, sinceSeq);
+    context.log.debug('shim is met', { sandbox: sandbox.id, sinceSeq, seq: shim.hello.seq });
     for (const held of shim.hello.containers) {
       const container = context.store.containers.get(held.id);
       if (!container || container.state === 'creating') continue;
       if (container.startedAtNs === '0' && held.startedAtNs !== '0') {
         context.store.containers.put(after(container, { type: 'started', atNs: held.startedAtNs }));
       }
-      if (held.exit) containerExited(context, { container: held.id, pid: held.pid, ...held.exit });
+      if (held.exit) containerExited(context, { container: held.id, pid: held.pid, seq: 0, ...held.exit });
     }
     return 'met';
   } catch (error) {

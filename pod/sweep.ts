@@ -1,29 +1,70 @@
-import { readdir } from 'node:fs/promises';
-import type { PodContext } from './context.ts';
-import { containerPaths, podPaths } from './paths.ts';
+import { readdir, readFile } from 'node:fs/promises';
+import { everyCgroupDir, shimPath } from '../host/cgroup.ts';
+import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
+import { containerPaths, podPaths, socketName } from './paths.ts';
+import { connectShim } from './shim/client.ts';
+import { finishAll } from './teardown.ts';
 
 /**
- * Removes what outlived its records: writable layers and bundles of containers, directories of pods, and network
- * attachments of an earlier boot. Runs in the background after a start.
+ * Removes what outlived its records: shims, network attachments and pins, directories of pods, writable layers and
+ * bundles of containers. Runs in the background after a start. A namespace pinned by nobody known is left alone: other
+ * runtimes pin theirs in the same folder.
  */
 export async function sweepRoot(context: PodContext): Promise<void> {
-  const { engine, log, roots, store } = context;
   try {
-    const layers = await names(`${roots.root}/containers`);
-    const bundles = await names(`${roots.state}/containers`);
-    const orphans = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id)).map((id) => containerPaths(roots, id));
-    const pods = (await names(`${roots.state}/pods`)).filter((id) => !store.sandboxes.get(id)).map((id) => podPaths(roots, id));
-    if (orphans.length + pods.length > 0) {
-      await engine.call('removeTrees', {
-        unmount: [...orphans.map((paths) => paths.rootfs), ...pods.map((paths) => paths.shm)],
-        remove: [...orphans.flatMap((paths) => [paths.bundle, paths.writable]), ...pods.map((paths) => paths.directory)],
-      });
-      log.info('leftovers of an earlier boot removed', { containers: orphans.length, pods: pods.length });
-    }
-    await context.network.collect([...store.sandboxes.all()].map((sandbox) => sandbox.id));
+    await finishAll('sweep', [
+      () => endStrayShims(context),
+      () => context.network.collect([...context.store.sandboxes.all()].map((sandbox) => sandbox.id)),
+      () => removePods(context),
+      () => removeContainers(context),
+    ]);
   } catch (error) {
-    log.warn('leftovers of an earlier boot remain', { error: String(error) });
+    context.log.warn('leftovers of an earlier start remain', { error: String(error) });
   }
+}
+
+/** A shim without record cannot be reached by any call: its containers and itself are ended. */
+async function endStrayShims(context: PodContext): Promise<void> {
+  const folder = `${context.roots.state}/s`;
+  const sockets = await names(folder);
+  const known = new Set([...context.store.sandboxes.all()].map((sandbox) => socketName(sandbox.id)));
+  const strays = sockets.filter((name) => !known.has(name)).map((name) => `${folder}/${name}`);
+  await finishAll('end shims without record', strays.map((socket) => () => endShim(context, socket)));
+}
+
+async function endShim(context: PodContext, socket: string): Promise<void> {
+  const news = { onExit: () => undefined, onGone: () => undefined };
+  const shim = await connectShim(socket, 0, news).catch(() => undefined);
+  if (shim) {
+    const cgroup = shimPath(await readFile(`/proc/${shim.hello.pid}/cgroup`, 'utf8').catch(() => ''));
+    context.log.warn('a shim without record is ended', { socket, shim: shim.hello.pid, containers: shim.hello.containers.length });
+    for (const { id } of shim.hello.containers) await shim.call('delete', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS });
+    await shim.call('quit', {});
+    shim.close();
+    const dirs = cgroup === undefined ? {} : everyCgroupDir(context.cgroup.host, cgroup);
+    await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS });
+  }
+  await context.engine.call('removeTrees', { unmount: [], remove: [socket] });
+}
+
+async function removePods({ engine, log, roots, store }: PodContext): Promise<void> {
+  const orphans = (await names(`${roots.state}/pods`)).filter((id) => !store.sandboxes.get(id)).map((id) => podPaths(roots, id));
+  for (const { shm, netns, directory, socket } of orphans) {
+    await engine.call('releasePod', { shm, netnsPath: netns, cgroup: {}, directory, socket });
+  }
+  if (orphans.length > 0) log.info('pods without record removed', { pods: orphans.length });
+}
+
+async function removeContainers({ engine, log, roots, store }: PodContext): Promise<void> {
+  const layers = await names(`${roots.root}/containers`);
+  const bundles = await names(`${roots.state}/containers`);
+  const orphans = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id)).map((id) => containerPaths(roots, id));
+  if (orphans.length === 0) return;
+  await engine.call('removeTrees', {
+    unmount: orphans.map((paths) => paths.rootfs),
+    remove: orphans.flatMap((paths) => [paths.bundle, paths.writable]),
+  });
+  log.info('containers without record removed', { containers: orphans.length });
 }
 
 async function names(directory: string): Promise<string[]> {

@@ -27,6 +27,8 @@ export type Daemon = DaemonParts & {
   /** The cgroup parent of all its pods, as the kubelet would name it for the cgroup driver. */
   readonly cgroupParent: string;
   readonly logPath: string;
+  /** What it is started with: the program and its arguments. */
+  readonly commandLine: readonly string[];
   readonly cri: Cri;
   readonly pid: () => number;
   readonly isRunning: () => boolean;
@@ -71,6 +73,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     podLogs,
     cgroupParent: cgroupParent(basename(directory)),
     logPath,
+    commandLine: [launched.command, ...launched.args],
     cri,
     pid: () => running?.pid ?? -1,
     isRunning: () => running !== undefined && running.ended() === undefined,

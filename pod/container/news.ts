@@ -1,13 +1,14 @@
-import type { Exit, ShimEvents } from '../../api/shim.ts';
+import type { Exit } from '../../api/shim.ts';
 import type { PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
+import type { NumberedExit } from '../shim/client.ts';
 import { tellContainer } from './event.ts';
 import { after, type ProcessEvent } from './state.ts';
 
 /** A container's first process has ended: recorded once, told to who waits and to who listens. */
-export function containerExited(context: PodContext, event: ShimEvents['exit']): void {
-  const { exitCode, signal, oomKilled, finishedAtNs } = event;
-  const news = settle(context, event.container, { type: 'exited', exit: { exitCode, signal, oomKilled, finishedAtNs } });
+export function containerExited(context: PodContext, event: NumberedExit): void {
+  const { exitCode, signal, oomKilled, finishedAtNs, seq } = event;
+  const news = settle(context, event.container, { type: 'exited', exit: { exitCode, signal, oomKilled, finishedAtNs }, seq });
   if (!news || !oomKilled) return;
   context.meter.count('containers_oom');
   tellContainer(context, 'container.oom', news);
@@ -15,7 +16,7 @@ export function containerExited(context: PodContext, event: ShimEvents['exit']):
 
 /** A container whose end nobody saw, because its shim ended first. */
 export function containerLost(context: PodContext, id: string, known: Exit | null, event: ProcessEvent): void {
-  settle(context, id, known ? { type: 'exited', exit: known } : event);
+  settle(context, id, known ? { type: 'exited', exit: known, seq: 0 } : event);
 }
 
 /** The record after `event`, or undefined when that was known already. */

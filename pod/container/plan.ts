@@ -32,6 +32,7 @@ export function plannedContainer(
     createdAtNs: request.createdAtNs,
     startedAtNs: '0',
     exit: null,
+    exitSeq: 0,
     message: '',
     pid: 0,
     logPath: logPath(sandbox.logDirectory, config),

@@ -5,7 +5,7 @@ import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
 import { tellContainer } from './event.ts';
-import { containerCgroup, everyContainerCgroup, handlerOf } from './plan.ts';
+import { containerCgroup, everyContainerCgroup } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
 export async function releaseContainer(context: PodContext, container: Container): Promise<void> {
@@ -33,8 +33,13 @@ async function deleteInShim(context: PodContext, container: Container): Promise<
 }
 
 async function deleteByRuntime(context: PodContext, container: Container): Promise<void> {
+  const handler = context.runtimes.byName.get(container.handler || context.runtimes.defaultName);
+  if (!handler) {
+    context.log.warn('what the OCI runtime knows of a container remains: its handler is not configured any more', { container: container.id });
+    return;
+  }
   const words = ['delete', '--force', container.id];
-  const { exitCode, stderr } = await runRuntime(context.engine, handlerOf(context, container).runtime, words, RUNTIME_TIMEOUT_MS);
+  const { exitCode, stderr } = await runRuntime(context.engine, handler.runtime, words, RUNTIME_TIMEOUT_MS);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
 }
 

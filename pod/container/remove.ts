@@ -8,14 +8,18 @@ import { killContainer } from './stop.ts';
 export async function removeContainer(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const container = context.store.containers.find(id);
   if (!container || container.state === 'creating') return;
-  await waitFor(context.turns.run(container.id, () => removeInTurn(context, container.id)), signal);
+  await waitFor(killAndRemove(context, container.id), signal);
 }
 
-async function removeInTurn(context: PodContext, id: string): Promise<void> {
-  if (!context.store.containers.get(id)) return;
+/** Killed before its turn: a start or update that hangs has the turn until then. */
+async function killAndRemove(context: PodContext, id: string): Promise<void> {
   await killContainer(context, id).catch((error: unknown) =>
     context.log.warn('container is removed without having been stopped', { container: id, error: String(error) }),
   );
+  await context.turns.run(id, () => removeInTurn(context, id));
+}
+
+async function removeInTurn(context: PodContext, id: string): Promise<void> {
   const container = context.store.containers.get(id);
   if (!container) return;
   await timed(context.meter, 'remove_container', 'release', () => releaseContainer(context, container));

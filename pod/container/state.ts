@@ -5,7 +5,7 @@ import type { Container } from '../record.ts';
 export type ProcessEvent =
   | { type: 'created'; pid: number }
   | { type: 'started'; atNs: string }
-  | { type: 'exited'; exit: Exit }
+  | { type: 'exited'; exit: Exit; seq: number }
   | { type: 'lost'; message: string; atNs: string };
 
 /** An end whose code nobody saw. */
@@ -23,7 +23,7 @@ export function after(container: Container, event: ProcessEvent): Container {
       return { ...container, startedAtNs: event.atNs, state: container.exit ? 'exited' : 'running' };
     case 'exited':
       if (container.exit) return container;
-      return { ...container, exit: event.exit, state: container.state === 'creating' ? 'creating' : 'exited' };
+      return { ...container, exit: event.exit, exitSeq: event.seq, state: container.state === 'creating' ? 'creating' : 'exited' };
     case 'lost': {
       if (container.exit) return container;
       const exit = { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };

@@ -36,6 +36,7 @@ function spawningEngine(ran: string[]): Engine {
       ask: EngineCalls[N]['ask'],
       options?: { signal?: AbortSignal },
     ) => {
+      if (name === 'unpinNetns') return {} as EngineCalls[N]['reply'];
       if (name !== 'run') throw new Error(`unexpected call ${name}`);
       return (await run(ask as RunAsk, options?.signal)) as EngineCalls[N]['reply'];
     },

@@ -20,6 +20,7 @@ export type Ledger = {
 /** The ledger in `dir`, which is made. */
 export async function openLedger(dir: string, log: Log): Promise<Ledger> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(dir)) if (name.endsWith(UNFINISHED)) await rm(join(dir, name), { force: true });
   const writes = new Map<string, Promise<void>>();
 
   const enqueue = (id: string, write: () => Promise<void>): void => {
@@ -49,9 +50,18 @@ export async function openLedger(dir: string, log: Log): Promise<Ledger> {
   };
 }
 
+/** What a write that was cut off may leave beside its file. */
+const UNFINISHED = '.json.new';
+
 async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  const beside = `${path}.new`;
+  try {
+    await writeFile(beside, text, { mode: 0o600 });
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
 }
 
 async function readEntry(path: string): Promise<LedgerEntry | null> {

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { decode } from '../../api/cri.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
+import { isPinned } from '../../host/netns.ts';
 import { releaseContainer } from '../container/release.ts';
 import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
 import { podPaths } from '../paths.ts';
@@ -17,9 +17,8 @@ export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Pro
   if (sandbox.networkReleased || sandbox.namespaces.network === 'NODE') return sandbox;
   const config = decode('PodSandboxConfig', sandbox.config);
   const pod = networkPod(context, sandbox, config);
-  const pinned = existsSync(pod.netnsPath);
   await timed(context.meter, 'stop_pod', 'cni', () =>
-    context.network.detach({ ...pod, netnsPath: pinned ? pod.netnsPath : '' }, sandbox.attachment, new AbortController().signal),
+    context.network.detach({ ...pod, netnsPath: isPinned(pod.netnsPath) ? pod.netnsPath : '' }, sandbox.attachment, new AbortController().signal),
   );
   await context.engine.call('unpinNetns', { path: pod.netnsPath });
   await leaveNetwork(context, sandbox);

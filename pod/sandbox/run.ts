@@ -60,7 +60,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid });
     const [attached, connected] = await Promise.allSettled([
       attach(context, sandbox, config),
-      shims.open(sandbox.id, paths.socket),
+      shims.open(sandbox.id, paths.socket, 0),
     ]);
     if (attached.status === 'rejected') throw attached.reason;
     sandbox = store.sandboxes.put({ ...sandbox, attachment: attached.value });

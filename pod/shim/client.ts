@@ -18,9 +18,12 @@ export type Shim = {
   abandon(): void;
 };
 
+/** An exit with its place among the news of its shim. */
+export type NumberedExit = ShimEvents['exit'] & { seq: number };
+
 /** What a shim tells unasked. */
 export type ShimListener = {
-  onExit(event: ShimEvents['exit'] & { seq: number }): void;
+  onExit(event: NumberedExit): void;
   /** The connection ended without `close`: the shim is gone. */
   onGone(): void;
 };
@@ -33,7 +36,7 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
   let closed = false;
   const take = (message: object): void => {
     if (!('event' in message)) pending.settle(message as Reply);
-    else if (message.event === 'exit') listener.onExit(message as unknown as ShimEvents['exit'] & { seq: number });
+    else if (message.event === 'exit') listener.onExit(message as unknown as NumberedExit);
   };
   connection.on('data', (chunk: Buffer) => {
     try {

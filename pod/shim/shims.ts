@@ -1,11 +1,10 @@
 import { RuntimeError } from '../../api/errors.ts';
-import type { ShimEvents } from '../../api/shim.ts';
-import { connectShim, type Shim } from './client.ts';
+import { connectShim, type NumberedExit, type Shim } from './client.ts';
 
 /** The control connections to all shims, by sandbox id. */
 export type Shims = {
-  /** Connects (or reconnects) to the sandbox's shim. Throws `unavailable` when it is gone. */
-  open(sandboxId: string, socket: string): Promise<Shim>;
+  /** Connects to the sandbox's shim and asks for the news after `sinceSeq`. Throws `unavailable` when it is gone. */
+  open(sandboxId: string, socket: string, sinceSeq: number): Promise<Shim>;
   /** The open connection. Throws `unavailable` when there is none. */
   of(sandboxId: string): Shim;
   /** Gives up a shim that does not answer: news of it is as if it had ended. */
@@ -17,7 +16,7 @@ export type Shims = {
 
 /** What the pod core does about the news of shims. */
 export type ShimNews = {
-  exited(sandboxId: string, event: ShimEvents['exit']): void;
+  exited(sandboxId: string, event: NumberedExit): void;
   lost(sandboxId: string): void;
 };
 
@@ -25,8 +24,8 @@ export type ShimNews = {
 export function shimConnections(news: ShimNews): Shims {
   const shims = new Map<string, Shim>();
   return {
-    async open(sandboxId, socket) {
-      const shim = await connectShim(socket, 0, {
+    async open(sandboxId, socket, sinceSeq) {
+      const shim = await connectShim(socket, sinceSeq, {
         onExit: (event) => news.exited(sandboxId, event),
         onGone: () => {
           if (shims.delete(sandboxId)) news.lost(sandboxId);
