@@ -8,6 +8,7 @@ import { openLog } from '../observe/log.ts';
 import { type Metrics, openMetrics } from '../observe/metrics.ts';
 import { publishToNats } from '../observe/nats.ts';
 import { backgroundOutput } from '../observe/output.ts';
+import { serveCadvisor } from './cadvisor/socket.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerHandlers } from './container.ts';
 import { containerEvents } from './container-events.ts';
@@ -61,6 +62,7 @@ async function run(config: Config): Promise<void> {
   countObjects(metrics, context, streaming);
   const happenings = containerEvents(context);
   if (config.streamPort !== 0 || config.streamTlsCert !== '') await streaming.listen();
+  const cadvisor = config.cadvisorSocket === '' ? null : await serveCadvisor(context, config.cadvisorSocket);
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
     listen: config.listen,
@@ -84,6 +86,7 @@ async function run(config: Config): Promise<void> {
     await streaming.close();
     happenings.close();
     await server.close(CLOSE_GRACE_MS);
+    await cadvisor?.close();
     await close();
     await Promise.all([nats?.close(), observation?.close()]);
     await output.flush(LOG_GRACE_MS);

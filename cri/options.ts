@@ -71,6 +71,7 @@ export const options = {
   streamIdleTimeout: option('Streaming', duration, 4 * 3_600_000, 'A stream without a byte for so long is ended, as by the kubelet (streamingConnectionIdleTimeout); 0s for never.'),
 
   metricsAddress: option('Observation', address, '127.0.0.1:9537', 'Serves /metrics and /healthz; empty for off. When the default is taken, a warning is logged and nothing served.'),
+  cadvisorSocket: option('Observation', optionalPath, '', 'Unix socket (mode 0600) on which the cAdvisor in the kubelet asks whose cgroup is whose; it looks at /run/crio/crio.sock. Empty for off.'),
   natsUrl: option('Observation', word('URL'), '', 'NATS server that lifecycle events are published to (subjects berth.v1.TYPE); empty for off.'),
 } as const;
 

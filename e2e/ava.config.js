@@ -1,4 +1,4 @@
-/** The stories: each file starts daemons of its own, so they run one after the other. */
+/** The stories: each file starts daemons of its own, so they run one after the other. Those with a kubelet run apart. */
 export default {
   extensions: ['ts'],
   files: ['e2e/*.story.ts', 'e2e/**/*.test.ts'],

@@ -76,9 +76,9 @@ export function containerLeaf(driver: CgroupDriver, id: string): string {
   return driver === 'systemd' ? `crio-${id}.scope` : `crio-${id}`;
 }
 
-/** Last part of a shim's cgroup, CRI-O's name of a monitor. */
+/** Last part of the cgroup of a sandbox' shim: CRI-O's name of the pod's own container, by which cAdvisor finds the pod's network. */
 export function shimLeaf(driver: CgroupDriver, id: string): string {
-  return driver === 'systemd' ? `crio-conmon-${id}.scope` : `crio-conmon-${id}`;
+  return containerLeaf(driver, id);
 }
 
 /** The cgroup of a shim, a path below every hierarchy, out of its /proc/PID/cgroup (cgroups(7)); undefined outside of one. */

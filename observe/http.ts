@@ -57,7 +57,8 @@ async function answer(options: ObservationOptions, request: IncomingMessage, res
   }
 }
 
-function reply(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
+/** Ends a request with a text of known length. */
+export function reply(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
   response.end(body);
 }

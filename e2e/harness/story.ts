@@ -28,6 +28,8 @@ export type StoryOptions = {
   readonly guarded?: boolean;
   /** Images pulled before the first test. Default: busybox. */
   readonly images?: readonly string[];
+  /** Pods live from one test to the next; the last one removes them. */
+  readonly keepPods?: boolean;
 };
 
 /**
@@ -42,7 +44,7 @@ export function story(options: StoryOptions = {}): () => Stage {
     stage = await set(options, undo);
   });
   test.afterEach.always('the pods are removed', async () => {
-    if (stage !== undefined) await removePods(stage.daemon);
+    if (stage !== undefined && options.keepPods !== true) await removePods(stage.daemon);
   });
   test.after.always('nothing is left behind', async (t) => {
     try {

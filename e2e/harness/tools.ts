@@ -10,7 +10,8 @@ export type ToolName =
   | 'effectiveuid'
   | 'runc'
   | 'containerd'
-  | 'containerd-shim-runc-v2';
+  | 'containerd-shim-runc-v2'
+  | 'kubelet';
 
 const built = new Set<ToolName>();
 

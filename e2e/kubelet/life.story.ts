@@ -1,0 +1,3 @@
+import { kubeletStory } from './life.ts';
+
+kubeletStory();
