@@ -38,12 +38,12 @@ export async function serveCadvisor(context: PodContext, path: string): Promise<
 }
 
 function answer(context: PodContext, request: IncomingMessage, response: ServerResponse): void {
-  if (request.method !== 'GET') return reply(response, 405, 'only GET\n');
   const path = request.url?.split('?')[0] ?? '';
-  const id = /^\/containers\/([0-9a-f]{1,64})$/.exec(path)?.[1];
-  const found = path === '/info' ? infoPage(context.roots, context.cgroup.driver) : id !== undefined ? objectPage(context, id) : undefined;
-  if (found === undefined) return reply(response, 404, `nothing is known of ${path}\n`);
-  reply(response, 200, found, 'application/json');
+  const id = /^\/containers\/([0-9a-f]{1,64})$/.exec(path)?.[1] ?? '';
+  const found = path === '/info' ? infoPage(context.roots, context.cgroup.driver) : objectPage(context, id);
+  if (request.method !== 'GET') reply(response, 405, 'only GET\n');
+  else if (found === undefined) reply(response, 404, `nothing is known of ${path}\n`);
+  else reply(response, 200, found, 'application/json');
 }
 
 /** Also of what is just being made: cAdvisor asks once, as soon as a cgroup appears. */

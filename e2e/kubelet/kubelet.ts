@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { Daemon } from '../harness/daemon.ts';
+import { below } from '../harness/files.ts';
 import { repository } from '../harness/paths.ts';
 import { freePort, ready, start, until, type Running } from '../harness/process.ts';
 import { tool } from '../harness/tools.ts';
@@ -22,6 +23,8 @@ export type Kubelet = {
   readonly stop: () => Promise<void>;
   readonly kill: () => Promise<void>;
   readonly log: () => string;
+  /** The cgroups of pods that there are. */
+  readonly podCgroups: () => string[];
   /** Undoes what a kubelet changes on its machine. */
   readonly discard: () => void;
 };
@@ -62,13 +65,18 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
   return {
     get,
     url,
-    addPod: (pod) => writeFileSync(join(manifests, `${pod.metadata.name}.json`), JSON.stringify(pod)),
+    addPod: (pod) => {
+      const [draft, manifest] = [join(directory, 'draft.json'), join(manifests, `${pod.metadata.name}.json`)];
+      writeFileSync(draft, JSON.stringify(pod));
+      renameSync(draft, manifest);
+    },
     removePod: (name) => rmSync(join(manifests, `${name}.json`)),
     pod: (name, what, is, timeoutMs = 60_000) => podOnce(get, `${name}-${node}`, { what, is, timeoutMs }),
     start: begin,
     stop: async () => await running?.stop(),
     kill: async () => await running?.kill(),
     log: () => readFileSync(logPath, 'utf8'),
+    podCgroups: () => hierarchies().flatMap((path) => below(join(path, daemon.cgroupParent)).map((each) => each.path).filter((each) => /\/pod[^/]*$/.test(each))),
     discard: () => {
       for (const [path, value] of tuned) writeFileSync(path, value);
       removeLogLinks(daemon);
@@ -151,11 +159,7 @@ function removeLogLinks(daemon: Daemon): void {
 function removeCgroups(daemon: Daemon): void {
   for (const hierarchy of hierarchies()) {
     for (const name of ['kubepods/burstable', 'kubepods/besteffort', 'kubepods']) {
-      try {
-        rmdirSync(join(hierarchy, daemon.cgroupParent, name));
-      } catch {
-        continue;
-      }
+      spawnSync('rmdir', [join(hierarchy, daemon.cgroupParent, name)], { stdio: 'ignore' });
     }
   }
 }
