@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Daemon } from './daemon.ts';
+import { repository } from './paths.ts';
 import { tool } from './tools.ts';
 
 export type Result = { readonly stdout: string; readonly stderr: string; readonly code: number | null };
@@ -14,11 +15,11 @@ export async function crictl(daemon: Daemon, ...args: readonly string[]): Promis
   return result;
 }
 
-/** The path of crictl's own configuration, written once: another crictl may be reading it. */
+/** The path of crictl's configuration, the shipped one on the daemon's socket; written once: another crictl may be reading it. */
 export function crictlConfig(daemon: Daemon): string {
   const config = join(daemon.directory, 'crictl.yaml');
-  const text = `runtime-endpoint: ${daemon.endpoint}\nimage-endpoint: ${daemon.endpoint}\ntimeout: 60\n`;
-  if (!existsSync(config)) writeFileSync(config, text);
+  const shipped = readFileSync(join(repository, 'manifests/crictl.yaml'), 'utf8');
+  if (!existsSync(config)) writeFileSync(config, shipped.replaceAll('unix:///run/berth/berth.sock', daemon.endpoint));
   return config;
 }
 

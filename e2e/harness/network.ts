@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { repository } from './paths.ts';
 
 /** A CNI network of one daemon's own, so that daemons side by side do not meet. */
 export type Network = {
@@ -14,7 +15,9 @@ export type Network = {
   readonly addressDirectory: string;
 };
 
-/** Writes a bridge + host-local + portmap list with an unused name and a random /24 below `directory`. */
+type Conflist = { readonly plugins: readonly [{ readonly ipam: object }, ...object[]]; readonly [key: string]: unknown };
+
+/** Writes the shipped list (bridge, host-local, portmap) with an unused name and a random /24 below `directory`. */
 export function makeNetwork(directory: string): Network {
   const id = randomInt(0x1000000).toString(16).padStart(6, '0');
   const name = `berth-e2e-${id}`;
@@ -22,21 +25,11 @@ export function makeNetwork(directory: string): Network {
   const subnet = `10.${randomInt(100, 200)}.${randomInt(1, 255)}`;
   const configDirectory = join(directory, 'cni');
   mkdirSync(configDirectory, { recursive: true });
-  const plugins = [
-    {
-      type: 'bridge',
-      bridge,
-      isGateway: true,
-      ipMasq: true,
-      hairpinMode: true,
-      ipam: { type: 'host-local', ranges: [[{ subnet: `${subnet}.0/24` }]], routes: [{ dst: '0.0.0.0/0' }] },
-    },
-    { type: 'portmap', capabilities: { portMappings: true }, snat: true },
-  ];
-  writeFileSync(
-    join(configDirectory, '10-e2e.conflist'),
-    JSON.stringify({ cniVersion: '1.0.0', name, plugins }, null, 1),
-  );
+  const shipped = JSON.parse(readFileSync(join(repository, 'manifests/10-bridge.conflist'), 'utf8')) as Conflist;
+  const [first, ...others] = shipped.plugins;
+  const ipam = { ...first.ipam, ranges: [[{ subnet: `${subnet}.0/24` }]] };
+  const list = { ...shipped, name, plugins: [{ ...first, bridge, ipam }, ...others] };
+  writeFileSync(join(configDirectory, '10-e2e.conflist'), JSON.stringify(list, null, 1));
   return {
     name,
     bridge,

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import test from 'ava';
+import { repository } from '../harness/paths.ts';
 import { removePod } from '../harness/pod.ts';
 import { until } from '../harness/process.ts';
 import { story, type Stage } from '../harness/story.ts';
@@ -6,8 +8,8 @@ import { unexplained } from './errors.ts';
 import { startKubelet, type Kubelet } from './kubelet.ts';
 import type { Pod, StaticPod } from './pods.ts';
 
-/** Where the cAdvisor in a kubelet looks for CRI-O; it cannot be told another place. */
-const cadvisorSocket = '/run/crio/crio.sock';
+/** The shipped configuration, with its drop-ins beside it: a cAdvisor socket where the kubelet looks for CRI-O's. */
+const configuration = join(repository, 'manifests/berth.toml');
 
 /** A daemon with a kubelet on it. */
 export type Node = Stage & { readonly kubelet: Kubelet };
@@ -22,7 +24,7 @@ export function nodeStory(settings: object = {}): () => Node {
     await kubelet?.kill();
     kubelet?.discard();
   });
-  const stage = story({ images: [], keepPods: true, daemon: { args: ['--cadvisor-socket', cadvisorSocket] } });
+  const stage = story({ images: [], keepPods: true, daemon: { args: ['--config', configuration] } });
   test.before('the kubelet starts', async (t) => {
     t.timeout(120_000);
     kubelet = await startKubelet(stage().daemon, settings);
