@@ -88,9 +88,17 @@ function listItem(container: Container): Buffer {
   return item;
 }
 
-/** ContainerStatus of every container of a sandbox. */
+/**
+ * ContainerStatus of every container of a sandbox, the newest first: a kubelet that lives by events takes the first of a
+ * name for the one that counts.
+ */
 export function podContainers({ store }: PodContext, sandboxId: string): Draft<ContainerStatus>[] {
-  return store.containersOf(sandboxId).filter((one) => one.state !== 'creating').map(containerStatus);
+  const shown = store.containersOf(sandboxId).filter((one) => one.state !== 'creating');
+  return shown.sort(newestFirst).map(containerStatus);
+}
+
+function newestFirst(one: Container, other: Container): number {
+  return Number(BigInt(other.createdAtNs) - BigInt(one.createdAtNs)) || other.attempt - one.attempt;
 }
 
 function containerStatus(container: Container): Draft<ContainerStatus> {

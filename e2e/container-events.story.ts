@@ -34,7 +34,7 @@ const brief = (event: ContainerEvent, names: Record<string, string>): string => 
   return `${names[event.container_id]} ${type}: ${[pod, ...containers].join(' ')}`;
 };
 
-test('every client is told the life of a pod in order, each event with the pod as it was then', async (t) => {
+test('every client is told the life of a pod in order, each event with the pod as it was then, the newest container first', async (t) => {
   const { daemon } = stage();
   const clients = await Promise.all([listen(), listen(), listen()]);
   for (const client of clients) client.read();
@@ -54,8 +54,8 @@ test('every client is told the life of a pod in order, each event with the pod a
       'short created: ready created',
       'short started: ready running',
       'short stopped: ready exited',
-      'long created: ready exited created',
-      'long started: ready exited running',
+      'long created: ready created exited',
+      'long started: ready running exited',
       'short deleted: ready running',
       'long stopped: notready exited',
       'pod stopped: notready exited',
