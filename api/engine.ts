@@ -50,6 +50,17 @@ export type MountRootfsAsk = {
   read: string[];
 };
 
+/** A read-only view of an image's layers (`lower`, the topmost first), and what of it is wanted. */
+export type MountImageAsk = {
+  target: string;
+  lower: string[];
+  /** A directory or regular file inside, its links resolved inside too; empty for the whole. */
+  subPath: string;
+};
+
+/** Directories that an image wants to be there, resolved inside the rootfs; `uid` and `gid` own those that are made. */
+export type MakeVolumesAsk = { rootfs: string; volumes: string[]; uid: number; gid: number };
+
 /** One cgroup to read, with an id to find it in the reply. */
 export type SampleAsk = {
   groups: { id: string; dirs: CgroupDirs }[];
@@ -126,6 +137,10 @@ export type EngineCalls = {
   run: { ask: RunAsk; reply: RunReply };
   /** Makes upper, work and target and mounts. `files` has the asked files that exist, UTF-8. On error nothing is left mounted. */
   mountRootfs: { ask: MountRootfsAsk; reply: { files: Record<string, string> } };
+  /** Makes the target and mounts; `path` is where the sub path lies, free of links. On error nothing is left mounted or made. */
+  mountImage: { ask: MountImageAsk; reply: { path: string } };
+  /** Makes what is missing of each (0755); `paths` says where each lies on the host, free of links, in the order asked. */
+  makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */
   removeTrees: { ask: { unmount: string[]; remove: string[] }; reply: Record<string, never> };
   /** Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. */

@@ -67,6 +67,14 @@ const engineCalls = {
     },
     reply: { files: { '/etc/passwd': 'root:x:0:0::/root:/bin/sh\n' } },
   },
+  mountImage: {
+    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], subPath: 'models/small' },
+    reply: { path: `/run/berth/containers/${id}/images/0/models/small` },
+  },
+  makeVolumes: {
+    ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
+    reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },
+  },
   removeTrees: { ask: { unmount: ['/run/berth/p/1/rootfs'], remove: ['/var/lib/berth/upper/1'] }, reply: {} },
   removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000 }, reply: {} },
   sample: {

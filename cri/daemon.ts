@@ -80,7 +80,11 @@ function defaultParent(config: Config): string {
 
 /** Containers that use the image, for who wants to remove it. */
 function users(store: PodContext['store'], imageId: string): string[] {
-  return [...store.containers.all()].filter((container) => container.imageId === imageId).map((one) => `container ${one.id}`);
+  return [...store.containers.all()].flatMap((container) => {
+    if (container.imageId === imageId) return [`container ${container.id}`];
+    const volume = container.imageVolumes.find((each) => each.imageId === imageId);
+    return volume ? [`container ${container.id} as volume ${volume.containerPath}`] : [];
+  });
 }
 
 /** An exit is recorded sooner or later, also when the state directory is full just now. */

@@ -50,6 +50,7 @@ export const options = {
     automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
   },
   absentMountSourcesToReject: option('Containers', paths, [], 'Host paths whose mount is an error when nothing is there; for all others a directory is made.'),
+  imageVolumes: option('Containers', choice('mkdir', 'bind', 'ignore'), 'mkdir', 'Volumes that an image declares: make their directories in the root, bind them besides so that they can be written also in a read-only root, or ignore them.'),
 
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
   authFiles: option(

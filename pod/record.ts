@@ -38,6 +38,9 @@ export type Sandbox = {
   networkReleased: boolean;
 };
 
+/** An image mounted into a container; id and reference as a container has them of its own image. */
+export type ImageVolume = { containerPath: string; imageId: string; imageRef: string };
+
 /** All that is known of a container. Replaced whole at every change, never altered. */
 export type Container = {
   id: string;
@@ -53,6 +56,8 @@ export type Container = {
   imageId: string;
   /** The image's digested reference (repo@sha256:…) or its id. */
   imageRef: string;
+  /** Images mounted into it besides its own, in the order of its mounts. */
+  imageVolumes: ImageVolume[];
   /** The ContainerConfig, protobuf-encoded. */
   config: Buffer;
   createdAtNs: string;

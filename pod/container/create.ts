@@ -9,6 +9,7 @@ import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
 import { tellContainer } from './event.ts';
+import { leaseAll, plannedImageVolumes, withMountedImages } from './image-volumes.ts';
 import { containerCgroup, handlerOf, plannedContainer } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
@@ -30,7 +31,8 @@ export async function createContainer(
   const image = imageOf(context, ask.config);
   const encoded = encode('ContainerConfig', ask.config);
   const id = randomBytes(32).toString('hex');
-  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, createdAtNs: nowNs() });
+  const imageVolumes = plannedImageVolumes(context.images, ask.config.mounts);
+  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs: nowNs() });
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
@@ -68,12 +70,13 @@ async function build(
   config: ContainerConfig,
 ): Promise<string> {
   const { meter, store } = context;
-  const leave = context.images.lease(image.id);
+  const leave = leaseAll(context.images, [image.id, ...planned.imageVolumes.map(({ imageId }) => imageId)]);
   store.containers.put(planned);
   try {
     const resolved = await withResolvedMounts(config, context.settings.absentMountSourcesToReject);
     const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
-    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
+    const mounted = await withMountedImages(context, planned, resolved);
+    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files });
     const { bundle } = containerPaths(context.roots, planned.id);
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
     change(context, planned.id, (container) => ({ ...container, user }));

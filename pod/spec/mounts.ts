@@ -17,7 +17,12 @@ export function mounts(input: SpecInput): OciMount[] {
   const ours = [...kernelMounts(input), ...podMounts(input)].filter(
     ({ destination }) => !asked.some((mount) => covers(mount.destination, destination)),
   );
-  return [...ours, ...asked].toSorted((a, b) => depth(a.destination) - depth(b.destination));
+  return parentsFirst([...ours, ...asked]);
+}
+
+/** Mounts in an order in which none covers another that lies in it; otherwise the order stays. */
+export function parentsFirst(list: readonly OciMount[]): OciMount[] {
+  return list.toSorted((a, b) => depth(a.destination) - depth(b.destination));
 }
 
 /** Propagation of the container's root, wide enough for the asked mounts; undefined leaves the runtime's default. */

@@ -136,6 +136,30 @@ pub struct MountRootfsReply {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MountImageAsk {
+    pub target: String,
+    pub lower: Vec<String>,
+    pub sub_path: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MountImageReply {
+    pub path: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MakeVolumesAsk {
+    pub rootfs: String,
+    pub volumes: Vec<String>,
+    pub uid: u32,
+    pub gid: u32,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MakeVolumesReply {
+    pub paths: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
 pub struct RemoveTreesAsk {
     pub unmount: Vec<String>,
     pub remove: Vec<String>,

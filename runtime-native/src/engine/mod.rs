@@ -12,6 +12,7 @@ mod errors;
 mod fetch;
 mod heap;
 mod inherited;
+mod inside;
 mod lanes;
 mod launch;
 pub(crate) mod messages;
@@ -28,6 +29,7 @@ mod state;
 mod state_lock;
 mod tree;
 mod usage;
+mod volume;
 mod walk;
 
 use crate::frame;

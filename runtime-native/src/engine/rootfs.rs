@@ -3,10 +3,10 @@
 use super::call::Call;
 use super::errors::failed;
 use super::messages::{MountRootfsAsk, MountRootfsReply};
-use super::overlay::{Overlay, mount_overlay};
-use super::{dirs, mount};
+use super::overlay::{Overlay, Writable, mount_overlay};
+use super::{dirs, inside, mount};
 use crate::frame::FrameError;
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmod, chown, fstat, openat, openat2, stat};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chmod, chown, fstat, openat, stat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,7 +22,8 @@ pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsRepl
     let mut mounted = false;
     let done = make_dirs(ask, &mut made).and_then(|()| {
         call.check()?;
-        let overlay = Overlay { lower: &ask.lower, upper: &ask.upper, work: &ask.work, target: &ask.target };
+        let writable = Some(Writable { upper: &ask.upper, work: &ask.work });
+        let overlay = Overlay { lower: &ask.lower, writable, target: &ask.target };
         mount_overlay(&overlay)?;
         mounted = true;
         read_files(ask)
@@ -76,8 +77,7 @@ fn read_files(ask: &MountRootfsAsk) -> Result<BTreeMap<String, String>, FrameErr
 /// The regular file that `path` leads to for a process whose root is `root`; `None` when there is none, or one too big.
 /// An image may put anything there, so nothing but a regular file is ever opened for reading.
 fn read_inside(root: &OwnedFd, path: &str) -> std::io::Result<Option<String>> {
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let found = match openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+    let found = match inside::open(root, Path::new(path), OFlags::empty()) {
         Ok(found) => found,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
         Err(error) => return Err(error.into()),
