@@ -98,10 +98,14 @@ export type FetchLayerAsk = {
   url: string;
   /** Request headers, Authorization among them; never logged. */
   headers: Record<string, string>;
-  /** Addresses of the URL's host, tried in order; the engine does no name resolution of its own. */
+  /** Addresses of the URL's host (of the proxy, when there is one), tried in order. */
   addresses: string[];
+  /** URL of the HTTP proxy to go through, which may hold credentials; empty for none. */
+  proxy: string;
   /** PEM certificates to trust besides the system's; empty for none. */
   caPem: string;
+  /** PEM certificate chain and private key to show the registry; empty for none. */
+  clientPem: string;
   /** Skip certificate verification (registries.conf `insecure`). */
   insecure: boolean;
   /** Digest of the blob as served (sha256:… or sha512:…) and its exact size in bytes. */

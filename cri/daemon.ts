@@ -42,7 +42,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
 
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
-      root: config.root, engine, registriesConf: config.registriesConf, authFiles: config.authFiles,
+      root: config.root, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
       namespaceAuthDir: config.namespaceAuthDir, ...observers, usedBy: (id) => users(store, id),
     }),
     openNetwork({
