@@ -50,6 +50,7 @@ export const plainHost: HostFacts = {
   apparmorProfiles: null,
   selinuxEnabled: false,
   recursiveReadOnly: true,
+  idmapObstacle: '',
   defaultUlimits: [],
 };
 
@@ -61,6 +62,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       config: podConfig(),
       shimPid: 100,
       pausePid: 101,
+      user: null,
       netnsPath: '/run/netns/web',
       files: { hosts: '/pod/hosts', hostname: '/pod/hostname', resolvConf: '/pod/resolv.conf' },
       shmPath: '/pod/shm',
@@ -73,7 +75,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       group: 'root:x:0:\nweb:x:34:\nlogs:x:50:www,other\n',
     },
     host: plainHost,
-    features: { mountOptions: ['rro'] },
+    features: { mountOptions: ['rro'], idMappedMounts: true },
     rootfs: '/rootfs',
     ...changes,
   };

@@ -9,4 +9,3 @@ mod run;
 mod spawn;
 mod state;
 mod trees;
-mod volumes;
