@@ -1,10 +1,6 @@
 /** Directories of one cgroup by controller (`memory`, `pids`, …) on version 1; the one key `unified` on version 2. */
 export type CgroupDirs = Record<string, string>;
 
-/** A range of ids: `size` of them, from `containerId` inside and from `hostId` on the host (user_namespaces(7)). */
-export type IdMapping = { containerId: number; hostId: number; size: number };
-export type IdMappings = { uids: IdMapping[]; gids: IdMapping[] };
-
 /** What a shim is told at its start; the engine makes the shm mount and the cgroup, the shim does the rest. */
 export type ShimPod = {
   /** Sandbox id, 64 hex digits. */
@@ -24,8 +20,6 @@ export type ShimPod = {
   /** Set inside the pod's own uts namespace; empty leaves the name as it is. */
   hostname: string;
   sysctls: Record<string, string>;
-  /** Ids of the pod's own user namespace, to which its other namespaces then belong; null: the host's. */
-  user: IdMappings | null;
   /** tmpfs for the pod's /dev/shm; null with host ipc. */
   shm: { path: string; sizeBytes: number } | null;
   /** Leaf cgroup of the shim itself; made with all parents, cpuset filled. */
@@ -52,14 +46,20 @@ export type MountRootfsAsk = {
   lower: string[];
   upper: string;
   work: string;
-  /**
-   * Shows the ids of the layers as the user namespace at this path maps them; `stage` is an unused path that the layers
-   * are laid out on meanwhile. Fails as `unsupported` where the layers' file system or the kernel cannot do it.
-   */
-  idmap: { userNamespace: string; stage: string } | null;
   /** Regular files to hand back, resolved inside the rootfs (openat2, RESOLVE_IN_ROOT); at most 1 MiB each. */
   read: string[];
 };
+
+/** A read-only view of an image's layers (`lower`, the topmost first), and what of it is wanted. */
+export type MountImageAsk = {
+  target: string;
+  lower: string[];
+  /** A directory or regular file inside, its links resolved inside too; empty for the whole. */
+  subPath: string;
+};
+
+/** Directories that an image wants to be there, resolved inside the rootfs; `uid` and `gid` own those that are made. */
+export type MakeVolumesAsk = { rootfs: string; volumes: string[]; uid: number; gid: number };
 
 /** One cgroup to read, with an id to find it in the reply. */
 export type SampleAsk = {
@@ -98,10 +98,14 @@ export type FetchLayerAsk = {
   url: string;
   /** Request headers, Authorization among them; never logged. */
   headers: Record<string, string>;
-  /** Addresses of the URL's host, tried in order; the engine does no name resolution of its own. */
+  /** Addresses of the URL's host (of the proxy, when there is one), tried in order. */
   addresses: string[];
+  /** URL of the HTTP proxy to go through, which may hold credentials; empty for none. */
+  proxy: string;
   /** PEM certificates to trust besides the system's; empty for none. */
   caPem: string;
+  /** PEM certificate chain and private key to show the registry; empty for none. */
+  clientPem: string;
   /** Skip certificate verification (registries.conf `insecure`). */
   insecure: boolean;
   /** Digest of the blob as served (sha256:… or sha512:…) and its exact size in bytes. */
@@ -121,18 +125,12 @@ export type FetchLayerAsk = {
 export type EngineCalls = {
   hello: { ask: { protocol: number }; reply: { protocol: number; version: string; pid: number } };
   cancel: { ask: { of: number }; reply: Record<string, never> };
-  /** Makes `dir` (0711: roots of user namespaces pass through) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
+  /** Makes `dir` (0700) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
   prepareState: { ask: { dir: string }; reply: { mounted: boolean } };
   /** Unmounts a state directory that holds no other mount; a busy one is left, without error. */
   releaseState: { ask: { dir: string }; reply: { released: boolean } };
   /** Starts the pod's shim detached from berthd and waits until it listens. On error nothing of it is left. */
-  spawnShim: {
-    ask: { pod: ShimPod };
-    /** `userNamespace`: path of the pod's own one, good while the shim lives; empty with the host's. */
-    reply: { pid: number; pausePid: number; userNamespace: string };
-  };
-  /** Tells what stands in the way of an overlay in `dir` whose layers' ids a user namespace maps; empty: nothing. */
-  tryIdmap: { ask: { dir: string }; reply: { obstacle: string } };
+  spawnShim: { ask: { pod: ShimPod }; reply: { pid: number; pausePid: number } };
   /** Unmounts the pod's shm, unpins and removes its netns path, removes its shim cgroup; what is gone already is fine. */
   releasePod: {
     ask: { shm: string; netnsPath: string; cgroup: CgroupDirs; directory: string; socket: string };
@@ -143,6 +141,10 @@ export type EngineCalls = {
   run: { ask: RunAsk; reply: RunReply };
   /** Makes upper, work and target and mounts. `files` has the asked files that exist, UTF-8. On error nothing is left mounted. */
   mountRootfs: { ask: MountRootfsAsk; reply: { files: Record<string, string> } };
+  /** Makes the target and mounts; `path` is where the sub path lies, free of links. On error nothing is left mounted or made. */
+  mountImage: { ask: MountImageAsk; reply: { path: string } };
+  /** Makes what is missing of each (0755); `paths` says where each lies on the host, free of links, in the order asked. */
+  makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */
   removeTrees: { ask: { unmount: string[]; remove: string[] }; reply: Record<string, never> };
   /** Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. */

@@ -8,10 +8,6 @@ const id = '4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945';
 const pod = '7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730';
 const cgroup = { memory: `/sys/fs/cgroup/memory/kubepods/crio-${id}`, pids: `/sys/fs/cgroup/pids/kubepods/crio-${id}` };
 const runtime = { path: '/usr/sbin/runc', args: ['--debug'], root: '/run/berth/runc', systemdCgroup: false };
-const idMappings = {
-  uids: [{ containerId: 0, hostId: 131_072, size: 65_536 }],
-  gids: [{ containerId: 0, hostId: 196_608, size: 65_536 }],
-};
 const atNs = '1754000000123456789';
 
 const engineCalls = {
@@ -32,13 +28,12 @@ const engineCalls = {
         pid: 'container',
         hostname: 'web-0',
         sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
-        user: idMappings,
         shm: { path: '/run/berth/p/7d865e959b246691/shm', sizeBytes: 67_108_864 },
         cgroup: { unified: `/sys/fs/cgroup/kubepods.slice/berth-shim-${pod}` },
         oomScoreAdj: -999,
       },
     },
-    reply: { pid: 4243, pausePid: 0, userNamespace: '/run/berth/p/7d865e959b246691/user' },
+    reply: { pid: 4243, pausePid: 0 },
   },
   releasePod: {
     ask: {
@@ -68,12 +63,18 @@ const engineCalls = {
       lower: ['/var/lib/berth/layers/sha256-bb', '/var/lib/berth/layers/sha256-aa'],
       upper: '/var/lib/berth/upper/4f53cda18c2baa0c',
       work: '/var/lib/berth/work/4f53cda18c2baa0c',
-      idmap: { userNamespace: '/run/berth/p/7d865e959b246691/user', stage: '/run/berth/p/7d865e959b246691/layers' },
       read: ['/etc/passwd', '/etc/group'],
     },
     reply: { files: { '/etc/passwd': 'root:x:0:0::/root:/bin/sh\n' } },
   },
-  tryIdmap: { ask: { dir: '/var/lib/berth' }, reply: { obstacle: 'invalid argument' } },
+  mountImage: {
+    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], subPath: 'models/small' },
+    reply: { path: `/run/berth/containers/${id}/images/0/models/small` },
+  },
+  makeVolumes: {
+    ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
+    reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },
+  },
   removeTrees: { ask: { unmount: ['/run/berth/p/1/rootfs'], remove: ['/var/lib/berth/upper/1'] }, reply: {} },
   removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000 }, reply: {} },
   sample: {
@@ -115,7 +116,9 @@ const engineCalls = {
       url: 'https://registry.example:5000/v2/app/blobs/sha256:aa',
       headers: { Authorization: 'Bearer xyz' },
       addresses: ['192.0.2.1', '2001:db8::1'],
+      proxy: 'http://user:secret@192.0.2.7:3128',
       caPem: '',
+      clientPem: '',
       insecure: false,
       digest: `sha256:${id}`,
       sizeBytes: 5_000_000_000,

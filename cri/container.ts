@@ -1,4 +1,4 @@
-import { type ContainerFilter, type ContainerStatus, decode, type Draft, encode, encodedList } from '../api/cri.ts';
+import { type ContainerConfig, type ContainerFilter, type ContainerStatus, decode, type Draft, encode, encodedList, type Mount } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { createContainer } from '../pod/container/create.ts';
 import { execSync } from '../pod/container/exec.ts';
@@ -112,12 +112,21 @@ function containerStatus(container: Container): Draft<ContainerStatus> {
     exit_code: exit?.exitCode ?? 0,
     reason: exit ? exitReason(exit) : '',
     message: container.message,
-    mounts: config.mounts,
+    mounts: mountsOf(container, config),
     log_path: container.logPath,
     resources: { linux: config.linux?.resources ?? null },
     user: { linux: { uid: `${user.uid}`, gid: `${user.gid}`, supplemental_groups: user.groups.map(String) } },
     stop_signal: config.stop_signal,
   };
+}
+
+/** The mounts as asked for, images with the reference by which they are known here. */
+function mountsOf({ imageVolumes }: Container, { mounts }: ContainerConfig): Mount[] {
+  const volumes = imageVolumes.values();
+  return mounts.map((mount) => {
+    if (!mount.image?.image) return mount;
+    return { ...mount, image: { ...mount.image, image_ref: volumes.next().value?.imageRef ?? '' } };
+  });
 }
 
 function imageFields(container: Container, config: ReturnType<typeof decode<'ContainerConfig'>>) {

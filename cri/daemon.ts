@@ -35,15 +35,14 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
   const releaseRoot = holdDirectory(config.root);
   const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
-  for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
-  mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
+  for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   const releaseState = holdDirectory(config.state);
   const store = openStore(config.state);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
-      root: config.root, engine, registriesConf: config.registriesConf, authFiles: config.authFiles,
+      root: config.root, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
       namespaceAuthDir: config.namespaceAuthDir, ...observers, usedBy: (id) => users(store, id),
     }),
     openNetwork({
@@ -54,8 +53,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
-    engine.call('tryIdmap', { dir: config.root })
-      .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: [], idmapObstacle: obstacle })),
+    hostFacts({ cgroup, defaultUlimits: [] }),
   ]);
   const context: PodContext = {
     roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },
@@ -82,7 +80,11 @@ function defaultParent(config: Config): string {
 
 /** Containers that use the image, for who wants to remove it. */
 function users(store: PodContext['store'], imageId: string): string[] {
-  return [...store.containers.all()].filter((container) => container.imageId === imageId).map((one) => `container ${one.id}`);
+  return [...store.containers.all()].flatMap((container) => {
+    if (container.imageId === imageId) return [`container ${container.id}`];
+    const volume = container.imageVolumes.find((each) => each.imageId === imageId);
+    return volume ? [`container ${container.id} as volume ${volume.containerPath}`] : [];
+  });
 }
 
 /** An exit is recorded sooner or later, also when the state directory is full just now. */

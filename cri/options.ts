@@ -50,8 +50,13 @@ export const options = {
     automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
   },
   absentMountSourcesToReject: option('Containers', paths, [], 'Host paths whose mount is an error when nothing is there; for all others a directory is made.'),
+  imageVolumes: option('Containers', choice('mkdir', 'bind', 'ignore'), 'mkdir', 'Volumes that an image declares: make their directories in the root, bind them besides so that they can be written also in a read-only root, or ignore them.'),
 
-  registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too.'),
+  registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too. HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE of the environment count.'),
+  certsDirs: option(
+    'Images', paths, ['/etc/containers/certs.d', '/etc/docker/certs.d', '/etc/containerd/certs.d'],
+    'Folders with one folder for each registry HOST[:PORT]: authorities (*.crt), client certificates (*.cert with *.key), mirrors and headers (hosts.toml). Read at each pull.',
+  ),
   authFiles: option(
     'Images', paths, ['/etc/berth/auth.json', '/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
     'Credentials for pulls that bring none (containers-auth.json(5), Docker\'s config.json); the first with an entry for the registry counts. Read at each pull.',

@@ -13,13 +13,15 @@ import type { ConfFile } from './registry/conf-file.ts';
 import { type Credentials, credentialsFor, type CredentialsOptions } from './registry/credentials.ts';
 import { candidates, endpoints } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
+import { placesOf } from './registry/place.ts';
 import { retrying } from './registry/retry.ts';
-import { authoritiesOf } from './registry/trust.ts';
 import { choose, find, type Source } from './resolve.ts';
 
 /** What pulling needs. */
 export type PullOptions = Omit<InstallOptions, 'downloads'> & {
   conf: ConfFile;
+  /** Folders `certs.d`, see `hostFolder`. */
+  certsDirs: readonly string[];
   credentials: CredentialsOptions;
   platform: Platform;
   publish: Publish;
@@ -36,11 +38,15 @@ export function createPuller(options: PullOptions): Puller {
   const pulls = createFlights<Image>();
   const downloads = createFlights<UnpackedLayer>((unpacked) => layers.removeUnpacked(unpacked));
 
-  const sourcesOf = (reference: Reference, credentials: Credentials): Promise<Source>[] =>
+  const sourcesOf = (reference: Reference, credentials: Credentials): Promise<Source[]>[] =>
     endpoints(reference, conf.current()).map(async (endpoint) => {
-      const credential = await credentials.of(endpoint, [reference.domain, endpoint.host]);
-      const caPem = await authoritiesOf(endpoint.host);
-      return { reference, client: createRegistryClient({ http, tokens, credential, endpoint, caPem }) };
+      const places = await placesOf(endpoint, reference.digest !== '', options.certsDirs);
+      return Promise.all(
+        places.map(async (place) => {
+          const credential = await credentials.of(place, [reference.domain, place.host]);
+          return { reference, client: createRegistryClient({ http, tokens, credential, place }) };
+        }),
+      );
     });
   const run = async (
     references: readonly Reference[],
@@ -48,7 +54,7 @@ export function createPuller(options: PullOptions): Puller {
     signal: AbortSignal,
   ): Promise<Image> => {
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
-      const sources = await Promise.all(references.flatMap((reference) => sourcesOf(reference, credentials)));
+      const sources = (await Promise.all(references.flatMap((reference) => sourcesOf(reference, credentials)))).flat();
       const found = await retrying(signal, () => find(sources, signal));
       const known = await adopt(found, options);
       return known ?? { found, chosen: await retrying(signal, () => choose(found, platform, signal)) };

@@ -23,6 +23,8 @@ export type ImagesOptions = {
   engine: Engine;
   /** Path of registries.conf; `<path>.d` is read too. */
   registriesConf: string;
+  /** Folders of certificates and hosts.toml by registry, see `hostFolder`. */
+  certsDirs: readonly string[];
   /** Credentials for pulls that bring none, see `CredentialsOptions`. */
   authFiles: readonly string[];
   namespaceAuthDir: string;

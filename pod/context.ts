@@ -6,6 +6,7 @@ import type { Engine } from '../host/engine.ts';
 import type { KeyedQueue } from '../host/queue.ts';
 import type { Images } from '../image/record.ts';
 import type { Changes } from './changes.ts';
+import type { VolumePolicy } from './container/declared-volumes.ts';
 import type { ExitWaiters } from './exits.ts';
 import type { Network } from './network/cni.ts';
 import type { Operations } from './operations.ts';
@@ -43,6 +44,7 @@ export type PodContext = {
 export type Settings = {
   /** Host paths of mounts that are an error when they are missing; others are made. */
   absentMountSourcesToReject: readonly string[];
+  imageVolumes: VolumePolicy;
 };
 
 /** What runs the containers of pods that ask for one handler. */

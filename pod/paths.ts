@@ -22,13 +22,22 @@ export function socketName(id: string): string {
   return id.slice(0, 16);
 }
 
-/** Paths of one container: bundle and rootfs in the state directory, its writable layer below the root, named as cAdvisor looks for it. */
-export function containerPaths(roots: Roots, id: string): {
-  bundle: string; rootfs: string; layers: string; writable: string; upper: string; work: string;
-} {
+/**
+ * Paths of one container: bundle, rootfs and mounted images in the state directory, its writable layer below
+ * the root, named as cAdvisor looks for it.
+ */
+export type ContainerPaths = {
+  bundle: string; rootfs: string; images: string; writable: string; upper: string; work: string;
+};
+
+/** Where everything of one container lies. */
+export function containerPaths(roots: Roots, id: string): ContainerPaths {
   const bundle = `${roots.state}/containers/${id}`;
   const writable = `${roots.root}/containers/${id}`;
-  return { bundle, rootfs: `${bundle}/rootfs`, layers: `${bundle}/layers`, writable, upper: `${writable}/diff`, work: `${writable}/work` };
+  return {
+    bundle, rootfs: `${bundle}/rootfs`, images: `${bundle}/images`,
+    writable, upper: `${writable}/diff`, work: `${writable}/work`,
+  };
 }
 
 /** Longest state path that leaves room for a shim's socket in sockaddr_un (unix(7): 107 bytes and the closing zero). */

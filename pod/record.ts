@@ -1,4 +1,3 @@
-import type { IdMappings } from '../api/engine.ts';
 import type { Exit } from '../api/shim.ts';
 import type { Attachment } from './network/cni.ts';
 
@@ -10,9 +9,6 @@ export type ContainerState = 'creating' | 'created' | 'running' | 'exited';
 
 /** Whose namespace of a kind a pod or container uses (CRI NamespaceMode). */
 export type NamespaceMode = 'POD' | 'CONTAINER' | 'NODE' | 'TARGET';
-
-/** A user namespace of a pod's own; `path` is good while the shim lives, empty before it started. */
-export type UserNamespace = { path: string; mappings: IdMappings };
 
 /** All that is known of a pod sandbox. Replaced whole at every change, never altered. */
 export type Sandbox = {
@@ -37,12 +33,13 @@ export type Sandbox = {
   madeCgroups: string[];
   shimPid: number;
   pausePid: number;
-  /** The pod's own user namespace; null with the host's. */
-  user: UserNamespace | null;
   /** Null before the network is attached and with the host's network. */
   attachment: Attachment | null;
   networkReleased: boolean;
 };
+
+/** An image mounted into a container; id and reference as a container has them of its own image. */
+export type ImageVolume = { containerPath: string; imageId: string; imageRef: string };
 
 /** All that is known of a container. Replaced whole at every change, never altered. */
 export type Container = {
@@ -59,6 +56,8 @@ export type Container = {
   imageId: string;
   /** The image's digested reference (repo@sha256:…) or its id. */
   imageRef: string;
+  /** Images mounted into it besides its own, in the order of its mounts. */
+  imageVolumes: ImageVolume[];
   /** The ContainerConfig, protobuf-encoded. */
   config: Buffer;
   createdAtNs: string;

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { everyCgroupDir, shimPath } from '../host/cgroup.ts';
+import { containerMountPoints } from './container/image-volumes.ts';
 import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
 import { containerPaths, podPaths, socketName } from './paths.ts';
 import { connectShim } from './shim/client.ts';
@@ -61,7 +62,7 @@ async function removeContainers({ engine, log, roots, store }: PodContext): Prom
   const orphans = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id)).map((id) => containerPaths(roots, id));
   if (orphans.length === 0) return;
   await engine.call('removeTrees', {
-    unmount: orphans.map((paths) => paths.rootfs),
+    unmount: (await Promise.all(orphans.map(containerMountPoints))).flat(),
     remove: orphans.flatMap((paths) => [paths.bundle, paths.writable]),
   });
   log.info('containers without record removed', { containers: orphans.length });

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A server under test, its output in a file. */
@@ -94,4 +94,15 @@ export async function freePort(): Promise<number> {
     server.close(resolve);
   });
   return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Whether somebody accepts connections there. */
+export function listens(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, address, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

@@ -159,7 +159,37 @@ function forUnpacking(): Image[] {
       format: 'oci',
       layers: [{ ...shell, compression: 'none' }, only(file('plain', 'yes'))],
     },
+    ...forVolumes(),
     { names: ['berth/bulk:1'], format: 'docker', layers: [shell, ...bulkLayers()] },
+  ];
+}
+
+function forVolumes(): Image[] {
+  const data: Layer[] = [
+    only(file('models/small', 'small'), file('models/dropped', 'old'), { path: 'run.sh', type: 'file', content: '#!/bin/sh\necho ran\n', mode: 0o755 }),
+    only(
+      file('models/.wh.dropped', ''),
+      { path: 'inside', type: 'symlink', target: '/models' },
+      { path: 'outside', type: 'symlink', target: '../../../../../../../../etc' },
+    ),
+  ];
+  const Volumes = { '/': {}, '/data': {}, '/var/run/made/': {}, '/link/../new': {}, '/outside/made': {}, '/proc/none': {} };
+  return [
+    { names: ['berth/data:1'], format: 'oci', layers: data },
+    { names: ['berth/data-flat:1'], format: 'oci', layers: [only(file('flat', 'one layer'))] },
+    {
+      names: ['berth/declares:1'],
+      format: 'docker',
+      config: { Cmd: ['sh'], Volumes },
+      layers: [
+        shell,
+        only(
+          { path: 'data', type: 'directory', mode: 0o750, uid: 33, gid: 33 },
+          file('data/shipped', 'with the image'),
+          { path: 'outside', type: 'symlink', target: '../../../../../../../../berth-outside' },
+        ),
+      ],
+    },
   ];
 }
 

@@ -4,6 +4,7 @@ import { parseObject, textIn } from '../shape.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicHeader, type Credential } from './credential.ts';
 import type { Http, HttpAnswer } from './http.ts';
+import type { Trust } from './trust.ts';
 
 /** Authorization headers by what they were given for, until they expire. */
 export type TokenCache = Map<string, { header: string; untilMs: number }>;
@@ -15,8 +16,7 @@ export type AuthorizeOptions = {
   credential: Credential;
   host: string;
   repository: string;
-  insecure: boolean;
-  caPem: string;
+  trust: Trust;
 };
 
 /** Finds the Authorization header for one repository. */
@@ -71,11 +71,11 @@ async function fetchToken(
   challenge: Challenge,
   signal: AbortSignal,
 ): Promise<Token> {
-  const { http, credential, host, repository, insecure, caPem } = options;
+  const { http, credential, host, repository, trust } = options;
   const realm = realmOf(challenge, from, options);
   const service = challenge.parameters['service'] ?? '';
   const scope = `repository:${repository}:pull`;
-  const common = { insecure, caPem, signal, maxBytes: maxTokenBytes };
+  const common = { trust: { ...trust, clientPem: '' }, signal, maxBytes: maxTokenBytes };
   if (credential.kind === 'identity') {
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
@@ -99,13 +99,13 @@ async function fetchToken(
 }
 
 /** A registry asked over HTTPS may not have credentials sent in the clear. */
-function realmOf(challenge: Challenge, from: string, { credential, host, insecure }: AuthorizeOptions): URL {
+function realmOf(challenge: Challenge, from: string, { credential, host, trust }: AuthorizeOptions): URL {
   const text = challenge.parameters['realm'] ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   if (realm === undefined || !/^https?:$/.test(realm.protocol)) {
     throw new RuntimeError('registry-unavailable', `registry ${host} names no usable token server`);
   }
-  if (realm.protocol === 'http:' && from.startsWith('https:') && !insecure && credential.kind !== 'anonymous') {
+  if (realm.protocol === 'http:' && from.startsWith('https:') && !trust.insecure && credential.kind !== 'anonymous') {
     throw new RuntimeError(
       'denied',
       `registry ${host} wants credentials sent to ${realm.origin} without encryption: refused`,

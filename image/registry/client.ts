@@ -6,8 +6,10 @@ import { acceptManifests, maxManifestBytes, type Descriptor } from '../manifest.
 import { isDigest } from '../reference.ts';
 import { createAuthorizer, type TokenCache } from './authorize.ts';
 import type { Credential } from './credential.ts';
-import type { Endpoint } from './endpoint.ts';
 import type { Http, HttpAnswer } from './http.ts';
+import type { Place } from './place.ts';
+import { proxyFor } from './proxy.ts';
+import type { Trust } from './trust.ts';
 
 /** A manifest as served; its bytes have the digest. */
 export type ServedManifest = { json: string; contentType: string; digest: string };
@@ -15,61 +17,61 @@ export type ServedManifest = { json: string; contentType: string; digest: string
 export type BlobSource = {
   url: string;
   headers: Record<string, string>;
+  /** Of the URL's host, or of the proxy's. */
   addresses: string[];
-  caPem: string;
-  insecure: boolean;
-};
+  /** Empty for none; may hold credentials. */
+  proxy: string;
+} & Trust;
 
 /**
  * Reads one repository of one registry (OCI distribution spec, pull). Errors: `registry-unavailable` when it cannot be
  * reached or fails, `denied`, `not-found`, `corrupt` when bytes do not have their digest.
  */
 export type RegistryClient = {
-  endpoint: Endpoint;
+  place: Place;
   manifest(tagOrDigest: string, signal: AbortSignal): Promise<ServedManifest>;
   blob(descriptor: Descriptor, maxBytes: number, signal: AbortSignal): Promise<string>;
   locate(digest: string, signal: AbortSignal): Promise<BlobSource>;
 };
 
-/** Whom to ask, as whom; `caPem` is trusted besides the system's authorities. */
+/** Whom to ask, as whom. */
 export type ClientOptions = {
   http: Http;
   tokens: TokenCache;
   credential: Credential;
-  endpoint: Endpoint;
-  caPem: string;
+  place: Place;
 };
 type Ask = { path: string; headers: Record<string, string>; maxBytes: number; signal: AbortSignal };
 
 /** A client; nothing is asked yet. */
 export function createRegistryClient(options: ClientOptions): RegistryClient {
-  const { endpoint, caPem } = options;
+  const { place } = options;
   const get = authorizedGet(options);
   return {
-    endpoint,
+    place,
     async manifest(tagOrDigest, signal) {
       const path = `manifests/${tagOrDigest}`;
       const answer = await get({ path, headers: { accept: acceptManifests }, maxBytes: maxManifestBytes, signal });
       const digest = isDigest(tagOrDigest) ? tagOrDigest : digestOf(answer.body, 'sha256');
-      requireDigest(answer.body, digest, endpoint);
+      requireDigest(answer.body, digest, place);
       return { json: answer.body.toString('utf8'), contentType: answer.headers['content-type'] ?? '', digest };
     },
     async blob({ digest, sizeBytes }, maxBytes, signal) {
       if (sizeBytes > maxBytes) {
         throw new RuntimeError(
           'unsupported',
-          `blob ${digest} of ${nameOf(endpoint)} has ${sizeBytes} bytes, at most ${maxBytes} are read`,
+          `blob ${digest} of ${nameOf(place)} has ${sizeBytes} bytes, at most ${maxBytes} are read`,
         );
       }
       const answer = await get({ path: `blobs/${digest}`, headers: {}, maxBytes: sizeBytes, signal });
-      requireDigest(answer.body, digest, endpoint);
+      requireDigest(answer.body, digest, place);
       return answer.body.toString('utf8');
     },
     async locate(digest, signal) {
       const answer = await get({ path: `blobs/${digest}`, headers: { range: 'bytes=0-0' }, maxBytes: 1, signal });
-      const { authorization } = answer.sent;
-      const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-      return { url: answer.url, headers, addresses: await addressesOf(answer.url), caPem, insecure: endpoint.insecure };
+      const { range: _, ...headers } = answer.sent;
+      const proxy = proxyFor(answer.url, process.env);
+      return { url: answer.url, headers, proxy, addresses: await addressesOf(proxy || answer.url), ...answer.trust };
     },
   };
 }
@@ -78,30 +80,29 @@ function authorizedGet({
   http,
   tokens,
   credential,
-  endpoint,
-  caPem,
+  place,
 }: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
-  const { host, repository, insecure } = endpoint;
-  const authorizer = createAuthorizer({ http, tokens, credential, host, repository, insecure, caPem });
+  const { host, repository, trust, namespace } = place;
+  const authorizer = createAuthorizer({ http, tokens, credential, host, repository, trust });
+  const query = namespace === '' ? '' : `?ns=${encodeURIComponent(namespace)}`;
   let working: string | undefined;
 
   const send = async (baseUrl: string, ask: Ask, authorization: string | undefined): Promise<HttpAnswer> => {
-    const headers = authorization === undefined ? ask.headers : { ...ask.headers, authorization };
     const answer = await http.send({
       ...ask,
-      url: `${baseUrl}/v2/${repository}/${ask.path}`,
-      headers,
-      insecure,
-      caPem,
+      url: `${baseUrl}/${repository}/${ask.path}${query}`,
+      headers: { ...ask.headers, ...place.headers, ...(authorization !== undefined && { authorization }) },
+      secretHeaders: Object.keys(place.headers),
+      trust,
     });
     if (answer.status !== 400 || !baseUrl.startsWith('http:') || !/HTTPS/.test(answer.body.toString('latin1')))
       return answer;
     throw new RuntimeError('registry-unavailable', `${baseUrl} speaks HTTPS only`);
   };
-  /** Plain HTTP and HTTPS are tried in the endpoint's order until one of them answers. */
+  /** Plain HTTP and HTTPS are tried in the place's order until one of them answers. */
   const first = async (ask: Ask): Promise<HttpAnswer> => {
     let failed: unknown;
-    for (const baseUrl of working === undefined ? endpoint.baseUrls : [working]) {
+    for (const baseUrl of working === undefined ? place.baseUrls : [working]) {
       try {
         const answer = await send(baseUrl, ask, authorizer.current());
         working = baseUrl;
@@ -120,14 +121,14 @@ function authorizedGet({
       const header = await authorizer.answer(working, challenge, ask.signal);
       if (header !== undefined) answer = await send(working, ask, header);
     }
-    requireSuccess(answer, endpoint, ask.path);
+    requireSuccess(answer, place, ask.path);
     return answer;
   };
 }
 
-function requireSuccess({ status, body }: HttpAnswer, endpoint: Endpoint, path: string): void {
+function requireSuccess({ status, body }: HttpAnswer, place: Place, path: string): void {
   if ((status >= 200 && status < 300) || status === 416) return;
-  const where = nameOf(endpoint);
+  const where = nameOf(place);
   const said = status >= 400 ? messageIn(body) : '';
   if (status === 401 || status === 403) {
     throw new RuntimeError('denied', `${where}: access denied (${status})${said}: check name and credentials`);
@@ -145,11 +146,11 @@ function messageIn(body: Buffer): string {
   return message === undefined ? '' : ` (${message})`;
 }
 
-function requireDigest(bytes: Buffer, digest: string, endpoint: Endpoint): void {
+function requireDigest(bytes: Buffer, digest: string, place: Place): void {
   const [algorithm = ''] = digest.split(':', 1);
   const actual = digestOf(bytes, algorithm);
   if (actual === digest) return;
-  throw new RuntimeError('corrupt', `${nameOf(endpoint)}: the registry served ${actual} for ${digest}`);
+  throw new RuntimeError('corrupt', `${nameOf(place)}: the registry served ${actual} for ${digest}`);
 }
 
 function digestOf(bytes: Buffer, algorithm: string): string {
@@ -166,6 +167,6 @@ async function addressesOf(url: string): Promise<string[]> {
   }
 }
 
-function nameOf(endpoint: Endpoint): string {
-  return `${endpoint.host}/${endpoint.repository}`;
+function nameOf(place: Place): string {
+  return `${place.host}/${place.repository}`;
 }

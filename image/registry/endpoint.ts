@@ -4,7 +4,9 @@ import type { RegistriesConf, RegistryRule } from './conf.ts';
 
 /** One place to ask for an image. */
 export type Endpoint = {
-  /** `host[:port]` as it is connected to. */
+  /** `host[:port]` as the operator writes it. */
+  domain: string;
+  /** The same as it is connected to. */
   host: string;
   repository: string;
   /** Base URLs in the order to try; more than one only where plain HTTP is allowed. */
@@ -78,7 +80,7 @@ function endpoint(location: string, insecure: boolean): Endpoint {
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
   const local = isLoopback(host);
   const schemes = local ? ['http', 'https'] : insecure ? ['https', 'http'] : ['https'];
-  return { host, repository, insecure: insecure || local, baseUrls: schemes.map((scheme) => `${scheme}://${host}`) };
+  return { domain, host, repository, insecure: insecure || local, baseUrls: schemes.map((scheme) => `${scheme}://${host}`) };
 }
 
 /** True for `localhost` and the addresses of the loopback interface, with or without port. */

@@ -3,7 +3,8 @@ import https from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { RuntimeError } from '../../api/errors.ts';
 import { http } from '../../api/http.ts';
-import { systemAuthorities } from './trust.ts';
+import { proxyFor } from './proxy.ts';
+import { systemAuthorities, type Trust } from './trust.ts';
 
 /** One request; redirects are followed. */
 export type HttpAsk = {
@@ -13,10 +14,9 @@ export type HttpAsk = {
   body?: string;
   /** A larger answer is refused as `corrupt`. */
   maxBytes: number;
-  /** Certificates are not verified, and a redirect may leave HTTPS. */
-  insecure: boolean;
-  /** PEM certificates trusted besides the system's; may be empty. */
-  caPem: string;
+  trust: Trust;
+  /** Headers that are of no use elsewhere and may be secret: they do not follow a redirect to another host. */
+  secretHeaders?: readonly string[];
   signal: AbortSignal;
 };
 /** What came back, from the last of the redirects. */
@@ -27,6 +27,7 @@ export type HttpAnswer = {
   /** Where the answer came from, and what was sent there. */
   url: string;
   sent: Record<string, string>;
+  trust: Trust;
 };
 
 /** Bounded HTTP requests over kept connections. */
@@ -58,55 +59,60 @@ export function createHttp(): Http {
   };
 }
 
-type Agents = { plain: PlainAgent; secure(ask: HttpAsk): https.Agent; close(): void };
+type Agents = { for(ask: HttpAsk): PlainAgent; close(): void };
 
 /**
- * Agents for HTTPS are made when they are needed, with one TLS context for all their connections: each context parses
- * the authorities anew and holds a MiB of them.
+ * Agents are made when they are needed: one for each proxy, and for HTTPS one for each trust with one TLS context for
+ * all its connections, because each context parses the authorities anew and holds a MiB of them.
  */
 function createAgents(): Agents {
   const kept = { keepAlive: true, maxFreeSockets: 6, timeout: idleConnectionMs };
-  const plain = new http.Agent(kept);
-  const secure = new Map<string, https.Agent>();
-  const create = ({ insecure, caPem }: HttpAsk): https.Agent => {
-    if (insecure) return new https.Agent({ ...kept, rejectUnauthorized: false });
+  const agents = new Map<string, PlainAgent>();
+  const create = (secure: boolean, proxy: string, { insecure, caPem, clientPem }: Trust): PlainAgent => {
+    const through = proxy === '' ? kept : { ...kept, proxyEnv: { http_proxy: proxy, https_proxy: proxy } };
+    if (!secure) return new http.Agent(through);
+    const shown = clientPem === '' ? {} : { cert: clientPem, key: clientPem };
+    if (insecure) return new https.Agent({ ...through, ...shown, rejectUnauthorized: false });
     const system = systemAuthorities();
-    const secureContext = createSecureContext(system === undefined ? {} : { ca: [system, caPem] });
-    return new https.Agent({ ...kept, secureContext });
+    const secureContext = createSecureContext({ ...shown, ...(system !== undefined && { ca: [system, caPem] }) });
+    return new https.Agent({ ...through, secureContext });
   };
   return {
-    plain,
-    secure(ask) {
-      const key = ask.insecure ? 'insecure' : ask.caPem;
-      const agent = secure.get(key) ?? create(ask);
-      secure.set(key, agent);
+    for({ url, trust }) {
+      const secure = url.startsWith('https:');
+      const proxy = proxyFor(url, process.env);
+      const key = JSON.stringify(secure ? [proxy, trust] : [proxy]);
+      const agent = agents.get(key) ?? create(secure, proxy, trust);
+      agents.set(key, agent);
       return agent;
     },
     close() {
-      for (const agent of [plain, ...secure.values()]) agent.destroy();
+      for (const agent of agents.values()) agent.destroy();
     },
   };
 }
 
-/** Credentials do not follow a redirect to another host. */
+/** Credentials do not follow a redirect to another host, nor does the client certificate. */
 function redirected(ask: HttpAsk, location: string): HttpAsk {
   const from = new URL(ask.url);
   const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (to === undefined || !/^https?:$/.test(to.protocol)) {
     throw new RuntimeError('registry-unavailable', `${from.origin} redirects to an address that is none`);
   }
-  if (from.protocol === 'https:' && to.protocol === 'http:' && !ask.insecure) {
+  if (from.protocol === 'https:' && to.protocol === 'http:' && !ask.trust.insecure) {
     throw new RuntimeError('denied', `${from.origin} redirects from HTTPS to ${to.origin}: refused`);
   }
-  const { authorization: _, ...withoutCredentials } = ask.headers;
-  return { ...ask, url: to.href, headers: from.host === to.host ? ask.headers : withoutCredentials };
+  if (from.host === to.host) return { ...ask, url: to.href };
+  const secret = new Set(['authorization', ...(ask.secretHeaders ?? [])]);
+  const headers = Object.fromEntries(Object.entries(ask.headers).filter(([name]) => !secret.has(name)));
+  return { ...ask, url: to.href, headers, trust: { ...ask.trust, clientPem: '' } };
 }
 
 function exchange(ask: HttpAsk, agents: Agents): Promise<HttpAnswer> {
   const url = new URL(ask.url);
   const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(answerWithinMs)]);
   const secure = url.protocol === 'https:';
-  const agent = secure ? agents.secure(ask) : agents.plain;
+  const agent = agents.for(ask);
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => reject(failure(ask, error));
     const options = { method: ask.method ?? 'GET', headers: { 'user-agent': 'berth', ...ask.headers }, agent, signal };
@@ -119,6 +125,7 @@ function exchange(ask: HttpAsk, agents: Agents): Promise<HttpAnswer> {
             body,
             url: ask.url,
             sent: ask.headers,
+            trust: ask.trust,
           }),
         fail,
       );

@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+
+/** Whom a connection believes, and as whom it is known. */
+export type Trust = {
+  /** Certificates are not verified, and a redirect may leave HTTPS. */
+  insecure: boolean;
+  /** PEM certificates of authorities believed besides the system's; may be empty. */
+  caPem: string;
+  /** PEM certificate chain and private key to show; may be empty. Secret. */
+  clientPem: string;
+};
 
 /** Where distributions keep the certificates of the authorities they trust, in one file. */
 const systemBundles = [
@@ -9,8 +17,6 @@ const systemBundles = [
   '/etc/ssl/ca-bundle.pem',
   '/etc/ssl/cert.pem',
 ];
-/** containers-certs.d(5) and Docker's folder of the same layout. */
-const certsDirectories = ['/etc/containers/certs.d', '/etc/docker/certs.d'];
 
 /** The system's authorities as PEM (`SSL_CERT_FILE` first); undefined where there are none, then Node's own hold. */
 export function systemAuthorities(): string | undefined {
@@ -22,17 +28,4 @@ export function systemAuthorities(): string | undefined {
     }
   }
   return undefined;
-}
-
-/** Authorities trusted for the registry `host[:port]` besides the system's: every `*.crt` in its folder, as PEM. */
-export async function authoritiesOf(host: string): Promise<string> {
-  const found = await Promise.all(certsDirectories.map((directory) => certificatesIn(join(directory, host))));
-  return found.join('');
-}
-
-async function certificatesIn(directory: string): Promise<string> {
-  const names = await readdir(directory).catch(() => []);
-  const files = names.filter((name) => name.endsWith('.crt')).sort();
-  const texts = await Promise.all(files.map((name) => readFile(join(directory, name), 'utf8')));
-  return texts.map((text) => (text.endsWith('\n') ? text : `${text}\n`)).join('');
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
@@ -9,12 +9,12 @@ import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
 import { tellContainer } from './event.ts';
+import { leaseAll, plannedImageVolumes, withMountedImages } from './image-volumes.ts';
 import { containerCgroup, handlerOf, plannedContainer } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
 import { knownSandbox } from '../sandbox/known.ts';
 import { undone } from '../teardown.ts';
-import { hostRoot } from '../spec/user-namespace.ts';
 import { specOf } from './spec-of.ts';
 import { after } from './state.ts';
 
@@ -31,7 +31,8 @@ export async function createContainer(
   const image = imageOf(context, ask.config);
   const encoded = encode('ContainerConfig', ask.config);
   const id = randomBytes(32).toString('hex');
-  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, createdAtNs: nowNs() });
+  const imageVolumes = plannedImageVolumes(context.images, ask.config.mounts);
+  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs: nowNs() });
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
@@ -69,12 +70,13 @@ async function build(
   config: ContainerConfig,
 ): Promise<string> {
   const { meter, store } = context;
-  const leave = context.images.lease(image.id);
+  const leave = leaseAll(context.images, [image.id, ...planned.imageVolumes.map(({ imageId }) => imageId)]);
   store.containers.put(planned);
   try {
     const resolved = await withResolvedMounts(config, context.settings.absentMountSourcesToReject);
-    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, sandbox, planned.id));
-    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: resolved, files });
+    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
+    const mounted = await withMountedImages(context, planned, resolved);
+    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files });
     const { bundle } = containerPaths(context.roots, planned.id);
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
     change(context, planned.id, (container) => ({ ...container, user }));
@@ -104,26 +106,17 @@ async function build(
   }
 }
 
-async function mountRootfs(context: PodContext, image: Image, sandbox: Sandbox, id: string): Promise<Record<string, string>> {
+async function mountRootfs(context: PodContext, image: Image, id: string): Promise<Record<string, string>> {
   const paths = containerPaths(context.roots, id);
-  makeBundle(paths.bundle, sandbox);
+  mkdirSync(paths.bundle, { mode: 0o700 });
   const { files } = await context.engine.call('mountRootfs', {
     target: paths.rootfs,
     lower: context.images.layerPaths(image),
     upper: paths.upper,
     work: paths.work,
-    idmap: sandbox.user && { userNamespace: sandbox.user.path, stage: paths.layers },
     read: ['/etc/passwd', '/etc/group'],
   });
   return files;
-}
-
-/** A user namespace's root has to get to the root file system in it, and nobody else. */
-function makeBundle(path: string, sandbox: Sandbox): void {
-  mkdirSync(path, { mode: 0o700 });
-  if (!sandbox.user) return;
-  chownSync(path, 0, hostRoot(sandbox.user.mappings).gid);
-  chmodSync(path, 0o710);
 }
 
 /** The pod may have been stopped while its container was being made. */

@@ -5,14 +5,14 @@ import { RuntimeError } from '../../api/errors.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import type { Image } from '../../image/record.ts';
 import type { Handler, PodContext } from '../context.ts';
-import type { Container, Sandbox } from '../record.ts';
+import type { Container, ImageVolume, Sandbox } from '../record.ts';
 import { stopSignalNumber } from './signal.ts';
 
 /** The record of a container that is about to be made. Throws `invalid` for a configuration that cannot be run. */
 export function plannedContainer(
   sandbox: Sandbox,
   image: Image,
-  request: { id: string; config: ContainerConfig; encoded: Buffer; createdAtNs: string },
+  request: { id: string; config: ContainerConfig; encoded: Buffer; imageVolumes: ImageVolume[]; createdAtNs: string },
 ): Container {
   const { config } = request;
   if (!config.metadata?.name) throw new RuntimeError('invalid', `container in sandbox ${sandbox.id}: no metadata.name`);
@@ -28,6 +28,7 @@ export function plannedContainer(
     annotations: config.annotations,
     imageId: image.id,
     imageRef: image.digests[0] ?? image.id,
+    imageVolumes: request.imageVolumes,
     config: request.encoded,
     createdAtNs: request.createdAtNs,
     startedAtNs: '0',

@@ -5,6 +5,7 @@ import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
 import { tellContainer } from './event.ts';
+import { containerMountPoints } from './image-volumes.ts';
 import { containerCgroup, everyContainerCgroup } from './plan.ts';
 
 /** Gives back everything that a container holds, also one half made, and forgets it. Idempotent. */
@@ -13,7 +14,10 @@ export async function releaseContainer(context: PodContext, container: Container
   await finishAll(`release container ${container.id}`, [
     () => deleteInShim(context, container),
     () => context.engine.call('removeCgroup', { dirs: everyContainerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS }),
-    () => context.engine.call('removeTrees', { unmount: [paths.rootfs, paths.layers], remove: [paths.bundle, paths.writable] }),
+    async () => {
+      const unmount = await containerMountPoints(paths);
+      await context.engine.call('removeTrees', { unmount, remove: [paths.bundle, paths.writable] });
+    },
   ]);
   const last = context.store.containers.get(container.id);
   context.store.containers.remove(container.id);

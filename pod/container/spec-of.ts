@@ -5,8 +5,12 @@ import type { PodContext } from '../context.ts';
 import { containerPaths, podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { gather } from '../spec/host-facts.ts';
+import type { OciSpec } from '../spec/oci.ts';
 import { containerSpec } from '../spec/spec.ts';
+import { declaredVolumes, withVolumes } from './declared-volumes.ts';
 import { handlerOf } from './plan.ts';
+
+type Made = ReturnType<typeof containerSpec>;
 
 /** What a container's OCI configuration is made from; `files` holds texts of its rootfs by path. */
 export type SpecParts = {
@@ -17,19 +21,21 @@ export type SpecParts = {
   files: Record<string, string>;
 };
 
-/** The container's OCI configuration and the user it runs as. Errors are those of `gather` and `containerSpec`. */
-export async function specOf(context: PodContext, parts: SpecParts): Promise<ReturnType<typeof containerSpec>> {
+/**
+ * The container's OCI configuration and the user it runs as. Makes the directories of the volumes that the image
+ * declares. Errors are those of `gather` and `containerSpec`.
+ */
+export async function specOf(context: PodContext, parts: SpecParts): Promise<Made> {
   const { sandbox, image, id, config, files } = parts;
   const pod = podPaths(context.roots, sandbox.id);
   const podConfig = decode('PodSandboxConfig', sandbox.config);
   const targetPid = targetOf(context, config);
-  return containerSpec({
+  const made = containerSpec({
     sandbox: {
       id: sandbox.id,
       config: podConfig,
       shimPid: sandbox.shimPid,
       pausePid: sandbox.pausePid,
-      user: sandbox.user,
       netnsPath: pod.netns,
       files: { hosts: pod.hosts, hostname: pod.hostname, resolvConf: pod.resolvConf },
       shmPath: pod.shm,
@@ -44,6 +50,17 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Ret
     found: await gather(config),
     ...(targetPid !== undefined && { targetPid }),
   });
+  return { ...made, spec: await withDeclaredVolumes(context, parts, made) };
+}
+
+/** What the operator wants of the volumes that the image declares. */
+async function withDeclaredVolumes(context: PodContext, { id, image }: SpecParts, { spec, user }: Made): Promise<OciSpec> {
+  const policy = context.settings.imageVolumes;
+  const volumes = policy === 'ignore' ? [] : declaredVolumes(image.config.volumes, spec.mounts);
+  if (volumes.length === 0) return spec;
+  const { rootfs } = containerPaths(context.roots, id);
+  const { paths } = await context.engine.call('makeVolumes', { rootfs, volumes, uid: user.uid, gid: user.gid });
+  return policy === 'bind' ? withVolumes(spec, volumes, paths) : spec;
 }
 
 /** First process of the container whose pid namespace is to be joined (namespace mode TARGET). */

@@ -4,7 +4,7 @@ import { after } from './state.ts';
 
 const exit = { exitCode: 3, signal: 0, oomKilled: false, finishedAtNs: '9' };
 const creating: Container = {
-  id: 'c', sandboxId: 's', handler: '', cgroupParent: '/p', state: 'creating', name: 'n', attempt: 0, labels: {}, annotations: {}, imageId: 'i', imageRef: 'r',
+  id: 'c', sandboxId: 's', handler: '', cgroupParent: '/p', state: 'creating', name: 'n', attempt: 0, labels: {}, annotations: {}, imageId: 'i', imageRef: 'r', imageVolumes: [],
   config: Buffer.alloc(0), createdAtNs: '1', startedAtNs: '0', exit: null, exitSeq: 0, message: '', pid: 0, logPath: '',
   user: { uid: 0, gid: 0, groups: [] }, stopSignal: 15,
 };

@@ -50,7 +50,6 @@ export const plainHost: HostFacts = {
   apparmorProfiles: null,
   selinuxEnabled: false,
   recursiveReadOnly: true,
-  idmapObstacle: '',
   defaultUlimits: [],
 };
 
@@ -62,7 +61,6 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       config: podConfig(),
       shimPid: 100,
       pausePid: 101,
-      user: null,
       netnsPath: '/run/netns/web',
       files: { hosts: '/pod/hosts', hostname: '/pod/hostname', resolvConf: '/pod/resolv.conf' },
       shmPath: '/pod/shm',
@@ -75,7 +73,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       group: 'root:x:0:\nweb:x:34:\nlogs:x:50:www,other\n',
     },
     host: plainHost,
-    features: { mountOptions: ['rro'], idMappedMounts: true },
+    features: { mountOptions: ['rro'] },
     rootfs: '/rootfs',
     ...changes,
   };

@@ -15,12 +15,10 @@ export type HostOptions = {
   cgroup: { driver: CgroupDriver; host: Hierarchies };
   /** Limits for every container as the operator wants them. */
   defaultUlimits: OciRlimit[];
-  /** What the engine's trial of an overlay with mapped ids said. */
-  idmapObstacle: string;
 };
 
 /** Looks at this machine and at what this daemon may do; once, at start. */
-export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostOptions): Promise<HostFacts> {
+export async function hostFacts({ cgroup, defaultUlimits }: HostOptions): Promise<HostFacts> {
   const [status, limits, score, enabled, profiles] = await Promise.all([
     text('/proc/self/status'),
     text('/proc/self/limits'),
@@ -51,7 +49,6 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
           .map((line) => line.replace(/ \(\w+\)$/, ''))
           .filter(Boolean)
       : null,
-    idmapObstacle,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
     recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
     defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),

@@ -2,7 +2,6 @@ import { posix } from 'node:path';
 import type { IDMapping, Mount } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import { mountsRecursiveReadOnly } from '../runtime-features.ts';
-import type { UserNamespace } from '../record.ts';
 import type { SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciIdMapping, OciMount } from './oci.ts';
@@ -18,7 +17,12 @@ export function mounts(input: SpecInput): OciMount[] {
   const ours = [...kernelMounts(input), ...podMounts(input)].filter(
     ({ destination }) => !asked.some((mount) => covers(mount.destination, destination)),
   );
-  return [...ours, ...asked].toSorted((a, b) => depth(a.destination) - depth(b.destination));
+  return parentsFirst([...ours, ...asked]);
+}
+
+/** Mounts in an order in which none covers another that lies in it; otherwise the order stays. */
+export function parentsFirst(list: readonly OciMount[]): OciMount[] {
+  return list.toSorted((a, b) => depth(a.destination) - depth(b.destination));
 }
 
 /** Propagation of the container's root, wide enough for the asked mounts; undefined leaves the runtime's default. */
@@ -27,7 +31,7 @@ export function rootfsPropagation(asked: Mount[]): 'shared' | 'slave' | undefine
   return asked.some(({ propagation }) => propagation === 'PROPAGATION_HOST_TO_CONTAINER') ? 'slave' : undefined;
 }
 
-function kernelMounts({ sandbox, container }: SpecInput): OciMount[] {
+function kernelMounts({ container }: SpecInput): OciMount[] {
   const access = container.config.linux?.security_context?.privileged ? 'rw' : 'ro';
   const strict = ['nosuid', 'noexec', 'nodev'];
   return [
@@ -42,25 +46,12 @@ function kernelMounts({ sandbox, container }: SpecInput): OciMount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(hasGroup(sandbox.user, TTY_GROUP) ? [`gid=${TTY_GROUP}`] : [])],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: strict },
-    sysfs(sandbox, [...strict, access]),
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...strict, access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...strict, 'relatime', access] },
   ];
-}
-
-/** Debian's number of the group that terminals belong to; others have the same. */
-const TTY_GROUP = 5;
-
-const hasGroup = (user: UserNamespace | null, id: number): boolean => user === null || id < (user.mappings.gids[0]?.size ?? 0);
-
-/** Root of a user namespace may not mount a sysfs of the host's network: it is shown the host's, and can change nothing. */
-function sysfs(sandbox: SpecInput['sandbox'], options: string[]): OciMount {
-  if (sandbox.user === null || podNamespaces({ sandbox }).network === 'pod') {
-    return { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
-  }
-  return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rro'] };
 }
 
 function podMounts({ sandbox, container }: SpecInput): OciMount[] {

@@ -1,4 +1,3 @@
-import type { IdMappings } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import { cgroupsPath } from '../../host/cgroup.ts';
 import { annotations } from './annotations.ts';
@@ -12,7 +11,6 @@ import { resources } from './resources.ts';
 import { seccomp } from './seccomp.ts';
 import { protectedPaths } from './security.ts';
 import { resolveUser } from './user.ts';
-import { ociMappings } from './user-namespace.ts';
 
 /**
  * The OCI configuration of a container and who it runs as. Pure: all that it depends on is in `input`.
@@ -60,7 +58,6 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
   const { masked, readonly } = protectedPaths(security);
   return {
     namespaces: namespaces(input),
-    ...(sandbox.user && userMappings(sandbox.user.mappings)),
     devices: nodes,
     cgroupsPath: cgroupsPath(host.cgroupDriver, sandbox.cgroupParent, id),
     resources: { ...resources(config.linux?.resources ?? null, host), devices: rules },
@@ -69,8 +66,4 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
     maskedPaths: masked,
     readonlyPaths: readonly,
   };
-}
-
-function userMappings({ uids, gids }: IdMappings): Pick<OciLinux, 'uidMappings' | 'gidMappings'> {
-  return { uidMappings: ociMappings(uids), gidMappings: ociMappings(gids) };
 }

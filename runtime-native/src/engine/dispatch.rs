@@ -4,7 +4,7 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, idmap, release, rootfs, run, sample, spawn, state, tree, usage};
+use super::{Engine, commit, fetch, release, rootfs, run, sample, spawn, state, tree, usage, volume};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +34,8 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "spawnShim" => (Lane::Spawn, act(spawn::spawn_shim)),
         "run" => (run_lane(body)?, act(run::run)),
         "mountRootfs" => (Lane::Mounts, act(rootfs::mount_rootfs)),
-        "tryIdmap" => (Lane::Mounts, act(idmap::try_idmap)),
+        "mountImage" => (Lane::Mounts, act(volume::mount_image)),
+        "makeVolumes" => (Lane::Mounts, act(volume::make_volumes)),
         "prepareState" => (Lane::Mounts, act(state::prepare_state)),
         "releaseState" => (Lane::Release, act(state::release_state)),
         "releasePod" => (Lane::Release, act(release::release_pod)),

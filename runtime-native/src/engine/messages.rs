@@ -1,7 +1,6 @@
 //! Every message between berthd and the engine, as declared in `api/engine.ts`. Unknown fields are ignored,
 //! 64-bit counters are decimal strings.
 
-use crate::user_namespace::IdMappings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,7 +61,6 @@ pub struct ShimPod {
     pub pid: String,
     pub hostname: String,
     pub sysctls: BTreeMap<String, String>,
-    pub user: Option<IdMappings>,
     pub shm: Option<Shm>,
     pub cgroup: CgroupDirs,
     pub oom_score_adj: i32,
@@ -84,7 +82,6 @@ pub struct SpawnShimAsk {
 pub struct SpawnShimReply {
     pub pid: i32,
     pub pause_pid: i32,
-    pub user_namespace: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,15 +128,7 @@ pub struct MountRootfsAsk {
     pub lower: Vec<String>,
     pub upper: String,
     pub work: String,
-    pub idmap: Option<RootfsIdmap>,
     pub read: Vec<String>,
-}
-/// Whose ids the layers are to show, and an unused path to lay them out on.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RootfsIdmap {
-    pub user_namespace: String,
-    pub stage: String,
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MountRootfsReply {
@@ -147,12 +136,27 @@ pub struct MountRootfsReply {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct TryIdmapAsk {
-    pub dir: String,
+#[serde(rename_all = "camelCase")]
+pub struct MountImageAsk {
+    pub target: String,
+    pub lower: Vec<String>,
+    pub sub_path: String,
 }
 #[derive(Debug, Serialize, Deserialize)]
-pub struct TryIdmapReply {
-    pub obstacle: String,
+pub struct MountImageReply {
+    pub path: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MakeVolumesAsk {
+    pub rootfs: String,
+    pub volumes: Vec<String>,
+    pub uid: u32,
+    pub gid: u32,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MakeVolumesReply {
+    pub paths: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,8 +11,8 @@ mod dispatch;
 mod errors;
 mod fetch;
 mod heap;
-mod idmap;
 mod inherited;
+mod inside;
 mod lanes;
 mod launch;
 pub(crate) mod messages;
@@ -29,6 +29,7 @@ mod state;
 mod state_lock;
 mod tree;
 mod usage;
+mod volume;
 mod walk;
 
 use crate::frame;

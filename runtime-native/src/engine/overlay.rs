@@ -15,13 +15,18 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// mount(2) copies one page of options.
 const OPTIONS_MAX_BYTES: usize = 4095;
 
-/// The directories of one overlay; `lower` has the topmost layer first. Layers may be named by descriptor
-/// (`/proc/self/fd/N`).
+/// The directories of one overlay; `lower` has the topmost layer first. Without a writable layer it is read-only, and
+/// the kernel wants two layers at least.
 pub struct Overlay<'a> {
     pub lower: &'a [String],
+    pub writable: Option<Writable<'a>>,
+    pub target: &'a str,
+}
+
+/// Where what is written into an overlay goes.
+pub struct Writable<'a> {
     pub upper: &'a str,
     pub work: &'a str,
-    pub target: &'a str,
 }
 
 /// Mounts the overlay on its target.
@@ -50,12 +55,16 @@ fn mount_by_layer(overlay: &Overlay) -> Result<(), Refusal> {
     for layer in overlay.lower {
         fsconfig_set_string(&context, "lowerdir+", layer.as_str()).map_err(told)?;
     }
-    for (key, value) in [("upperdir", overlay.upper), ("workdir", overlay.work), ("index", "off")] {
-        fsconfig_set_string(&context, key, value).map_err(told)?;
+    let mut attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
+    if let Some(Writable { upper, work }) = overlay.writable {
+        for (key, value) in [("upperdir", upper), ("workdir", work), ("index", "off")] {
+            fsconfig_set_string(&context, key, value).map_err(told)?;
+        }
+        fsconfig_set_flag(&context, "volatile").map_err(told)?;
+        attributes = MountAttrFlags::empty();
     }
-    fsconfig_set_flag(&context, "volatile").map_err(told)?;
     fsconfig_create(&context).map_err(told)?;
-    let made = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(told)?;
+    let made = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(told)?;
     move_mount(&made, "", CWD, overlay.target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(bare)
 }
 
@@ -83,14 +92,16 @@ fn mount_by_options(overlay: &Overlay) -> Result<(), FrameError> {
         return Err(FrameError::new("unsupported", format!("could not {}: too many layers for this kernel", doing())));
     }
     let data = CString::new(data).map_err(|_| failed(doing(), Errno::INVAL))?;
-    let mounted = mount("overlay", overlay.target, "overlay", MountFlags::empty(), data.as_c_str());
+    let flags = if overlay.writable.is_some() { MountFlags::empty() } else { MountFlags::RDONLY };
+    let mounted = mount("overlay", overlay.target, "overlay", flags, data.as_c_str());
     drop(held);
     mounted.map_err(|error| failed(doing(), error))
 }
 
 fn options(overlay: &Overlay, lower: &[String]) -> String {
-    let (upper, work) = (escape(overlay.upper), escape(overlay.work));
-    format!("lowerdir={},upperdir={upper},workdir={work},index=off,volatile", lower.join(":"))
+    let lower = lower.join(":");
+    let Some(Writable { upper, work }) = &overlay.writable else { return format!("lowerdir={lower}") };
+    format!("lowerdir={lower},upperdir={},workdir={},index=off,volatile", escape(upper), escape(work))
 }
 
 /// Open layers have short names below /proc/self/fd.
@@ -121,7 +132,8 @@ mod tests {
         let lower: Vec<String> = (0..100).map(|at| dir(format!("layers/{at:0>64}"))).collect();
         let (upper, work, target) = (dir("upper".into()), dir("work".into()), dir("target".into()));
         std::fs::write(format!("{}/bottom", lower[99]), "x").unwrap();
-        let mounted = mount_by_options(&Overlay { lower: &lower, upper: &upper, work: &work, target: &target });
+        let writable = Some(Writable { upper: &upper, work: &work });
+        let mounted = mount_by_options(&Overlay { lower: &lower, writable, target: &target });
         let seen = std::fs::read_to_string(format!("{target}/bottom"));
         let _ = unmount(&target, UnmountFlags::DETACH);
         std::fs::remove_dir_all(&base).unwrap();
@@ -132,8 +144,11 @@ mod tests {
     #[test]
     fn options_name_the_topmost_layer_first_and_escape_separators() {
         let lower = ["/l/top".to_owned(), "/l/a:b,c".to_owned()];
-        let overlay = Overlay { lower: &lower, upper: "/u", work: "/w", target: "/t" };
+        let writable = Some(Writable { upper: "/u", work: "/w" });
+        let mut overlay = Overlay { lower: &lower, writable, target: "/t" };
         let plain: Vec<String> = lower.iter().map(|layer| escape(layer)).collect();
         assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c,upperdir=/u,workdir=/w,index=off,volatile");
+        overlay.writable = None;
+        assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c");
     }
 }

@@ -2,12 +2,11 @@
 
 use super::call::Call;
 use super::errors::failed;
-use super::idmap::MappedLayers;
 use super::messages::{MountRootfsAsk, MountRootfsReply};
-use super::overlay::{Overlay, mount_overlay};
-use super::{dirs, mount};
+use super::overlay::{Overlay, Writable, mount_overlay};
+use super::{dirs, inside, mount};
 use crate::frame::FrameError;
-use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmod, chown, fstat, openat, openat2, stat};
+use rustix::fs::{CWD, FileType, Gid, Mode, OFlags, Uid, chmod, chown, fstat, openat, stat};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,8 +22,10 @@ pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsRepl
     let mut mounted = false;
     let done = make_dirs(ask, &mut made).and_then(|()| {
         call.check()?;
+        let writable = Some(Writable { upper: &ask.upper, work: &ask.work });
+        let overlay = Overlay { lower: &ask.lower, writable, target: &ask.target };
+        mount_overlay(&overlay)?;
         mounted = true;
-        mount_layers(ask, &made)?;
         read_files(ask)
     });
     if done.is_err() {
@@ -37,9 +38,9 @@ pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsRepl
 }
 
 fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameError> {
-    if ask.lower.is_empty() {
+    let Some(top) = ask.lower.first() else {
         return Err(FrameError::new("invalid", format!("no layers to mount on {}", ask.target)));
-    }
+    };
     let already = mount::is_mount_point(&ask.target);
     if already.is_ok_and(|mounted| mounted) {
         return Err(FrameError::new("exists", format!("{} is mounted already", ask.target)));
@@ -47,18 +48,10 @@ fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameE
     for dir in [&ask.upper, &ask.work, &ask.target] {
         dirs::make(Path::new(dir), 0o700, made).map_err(|error| failed(format!("make {dir}"), error))?;
     }
-    Ok(())
-}
-
-/// Mounts the overlay; with a user namespace its layers show their ids as that maps them.
-fn mount_layers(ask: &MountRootfsAsk, made: &[PathBuf]) -> Result<(), FrameError> {
-    let mapped = ask.idmap.as_ref().map(|idmap| MappedLayers::new(&ask.lower, idmap)).transpose()?;
-    let lower = mapped.as_ref().map_or(&ask.lower, MappedLayers::paths);
-    if made.iter().any(|dir| dir == Path::new(&ask.upper)) {
-        same_root(&lower[0], &ask.upper)
-            .map_err(|error| failed(format!("give {} the owner and mode of {}", ask.upper, ask.lower[0]), error))?;
+    if !made.iter().any(|dir| dir == Path::new(&ask.upper)) {
+        return Ok(());
     }
-    mount_overlay(&Overlay { lower, upper: &ask.upper, work: &ask.work, target: &ask.target })
+    same_root(top, &ask.upper).map_err(|error| failed(format!("give {} the owner and mode of {top}", ask.upper), error))
 }
 
 /// A new upper directory's owner and mode are those of the container's `/`.
@@ -84,8 +77,7 @@ fn read_files(ask: &MountRootfsAsk) -> Result<BTreeMap<String, String>, FrameErr
 /// The regular file that `path` leads to for a process whose root is `root`; `None` when there is none, or one too big.
 /// An image may put anything there, so nothing but a regular file is ever opened for reading.
 fn read_inside(root: &OwnedFd, path: &str) -> std::io::Result<Option<String>> {
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let found = match openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+    let found = match inside::open(root, Path::new(path), OFlags::empty()) {
         Ok(found) => found,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
         Err(error) => return Err(error.into()),

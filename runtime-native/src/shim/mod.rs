@@ -23,9 +23,7 @@ mod log;
 mod log_files;
 mod loopback;
 pub(crate) mod messages;
-mod namespaces;
 mod packet;
-mod pid_one;
 mod poll;
 mod records;
 mod reopen;
@@ -58,8 +56,7 @@ pub fn main() -> ExitCode {
     match start() {
         Ok(shim) => {
             let pid = std::process::id() as i32;
-            let user_namespace = shim.pod.user_namespace_path.clone();
-            inherited::tell(&Ok(Ready { pid, pause_pid: shim.pod.pause_pid, user_namespace }));
+            inherited::tell(&Ok(Ready { pid, pause_pid: shim.pod.pause_pid }));
             shim.serve();
             ExitCode::SUCCESS
         }

@@ -21,10 +21,14 @@ pub struct FetchLayerAsk {
     pub url: String,
     /// Request headers, Authorization among them; never printed.
     pub headers: BTreeMap<String, String>,
-    /// Addresses of the URL's host, tried in order.
+    /// Addresses of the URL's host (of the proxy, when there is one), tried in order.
     pub addresses: Vec<IpAddr>,
+    /// URL of the HTTP proxy to go through, which may hold credentials; empty for none. Never printed.
+    pub proxy: String,
     /// PEM certificates to trust besides the system's; empty for none.
     pub ca_pem: String,
+    /// PEM certificate chain and private key to show the registry; empty for none. Never printed.
+    pub client_pem: String,
     /// Skips certificate verification.
     pub insecure: bool,
     /// Digest of the blob as served (`sha256:…` or `sha512:…`).

@@ -9,3 +9,4 @@ mod run;
 mod spawn;
 mod state;
 mod trees;
+mod volumes;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
-use ureq::unversioned::transport::{Connector, RustlsConnector};
-use ureq::{Agent, Body};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::{Agent, Body, Proxy};
 
 use super::location;
 use super::trust;
@@ -37,7 +37,14 @@ impl Request {
     pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>) -> Result<Self, FrameError> {
         let invalid = |what: &str| FrameError::new("invalid", format!("{what} of the layer's request is malformed"));
         let uri: Uri = ask.url.parse().map_err(|_| invalid("url"))?;
-        let host = uri.host().ok_or_else(|| invalid("url"))?.to_owned();
+        let proxy = match ask.proxy.as_str() {
+            "" => None,
+            url => Some(Proxy::new(url).map_err(|_| invalid("proxy"))?),
+        };
+        let host = match &proxy {
+            Some(proxy) => proxy.host().to_owned(),
+            None => uri.host().ok_or_else(|| invalid("url"))?.to_owned(),
+        };
         let mut headers = HeaderMap::new();
         for (name, value) in &ask.headers {
             let name: HeaderName = name.parse().map_err(|_| invalid("a header name"))?;
@@ -50,12 +57,14 @@ impl Request {
             .max_redirects_will_error(false)
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
-            .tls_config(trust::tls_config(&ask.ca_pem, ask.insecure)?)
+            .proxy(proxy)
+            .tls_config(trust::tls_config(ask)?)
             .build();
         let stall = Duration::from_millis(ask.stall_ms);
         let wire = WireConnector { min_bytes: ask.min_bytes_per_stall, stall, flow };
         let addresses = Addresses { host, given: ask.addresses.clone() };
-        let agent = Agent::with_parts(config, wire.chain(RustlsConnector::default()), addresses);
+        let connector = ConnectProxyConnector::default().chain(wire).chain(RustlsConnector::default());
+        let agent = Agent::with_parts(config, connector, addresses);
         Ok(Self { agent, uri, headers, size_bytes: ask.size_bytes })
     }
 

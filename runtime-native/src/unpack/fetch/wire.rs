@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport};
 
 use super::location::port;
 use super::pace::Pace;
@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const INPUT_BYTES: usize = 128 << 10;
 const OUTPUT_BYTES: usize = 16 << 10;
 
-/// The given addresses for one host; any other host (a redirect's) is looked up by libc.
+/// The given addresses for one host, the proxy's where there is one; any other (a redirect's) is looked up by libc.
 ///
 /// In a static glibc binary that lookup uses its own `files` and `dns`; other NSS modules need the same libc installed.
 #[derive(Debug)]
@@ -56,17 +56,21 @@ pub struct WireConnector {
     pub flow: Arc<Flow>,
 }
 
-impl Connector<()> for WireConnector {
-    type Out = Wire;
+impl<In: Transport> Connector<In> for WireConnector {
+    type Out = Either<In, Wire>;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, ureq::Error> {
+    /// A connection that is there already, a proxy's tunnel, is handed on.
+    fn connect(&self, details: &ConnectionDetails, there: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
+        if let Some(tunnel) = there {
+            return Ok(Some(Either::A(tunnel)));
+        }
         let mut refusal = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in &details.addrs {
             if self.flow.abandoned.load(Ordering::Relaxed) {
                 return Err(abandoned().into());
             }
             match TcpStream::connect_timeout(address, self.stall.clamp(WAIT, CONNECT)) {
-                Ok(stream) => return Ok(Some(self.wire(stream)?)),
+                Ok(stream) => return Ok(Some(Either::B(self.wire(stream)?))),
                 Err(error) => refusal = io::Error::new(error.kind(), format!("{address}: {error}")),
             }
         }
