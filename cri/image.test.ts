@@ -26,7 +26,6 @@ const image: Image = {
   },
   rawConfig: '{"os":"linux","config":{"Labels":{"a":"b"}}}',
   annotations: { c: 'd' },
-  pinned: false,
   pulledAtNs: 1n,
 };
 
@@ -46,7 +45,7 @@ function over(one: Image) {
     remove: async (reference: string) => void removed.push(reference),
     usage: () => ({ path: '/var/lib/berth', usedBytes: 9_007_199_254_740_993n, inodes: 12n }),
   } as unknown as Images;
-  return { ...imageHandlers(images), pulls, removed };
+  return { ...imageHandlers(images, ['docker.io/pinned:*']), pulls, removed };
 }
 
 const named = (reference: string) => ({
@@ -62,7 +61,15 @@ test('every image is listed with all its names and its exact size', async (t) =>
     repo_tags: image.tags,
     size: '9007199254740993',
     spec: { annotations: { c: 'd' } },
+    pinned: false,
   });
+});
+
+test('an image with a name that a pattern pins is told as pinned, in the list and in its status', async (t) => {
+  const { ImageStatus, ListImages } = over({ ...image, tags: [...image.tags, 'docker.io/pinned:1'] });
+  const { images } = decode('ListImagesResponse', (await ListImages({ filter: null }, context)) as Buffer);
+  t.true(images[0]?.pinned);
+  t.like(await ImageStatus({ ...named('docker.io/pinned:1'), verbose: false }, context), { image: { pinned: true } });
 });
 
 test('a filter lists the image it names, and nothing when there is none', async (t) => {

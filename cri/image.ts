@@ -10,19 +10,31 @@ import {
   type ImageSpec,
 } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
+import { isPinned } from '../image/pinned.ts';
 import type { AuthConfig, Image, Images } from '../image/record.ts';
 import { streamedList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 
-/** The rpcs on images. */
-export function imageHandlers(images: Images): Required<ImageHandlers> {
+/** The rpcs on images; those that a pattern in `pinned` names are kept out of the kubelet's garbage collection. */
+export function imageHandlers(images: Images, pinned: readonly string[]): Required<ImageHandlers> {
+  const items = new WeakMap<Image, Buffer>();
+  /** The image's entry of a list, encoded once for each record: a record never changes. */
+  const listItem = (image: Image): Buffer => {
+    const item = items.get(image) ?? encode('Image', apiImage(image, isPinned(image, pinned)));
+    items.set(image, item);
+    return item;
+  };
+  const listed = (filter: ImageFilter | null): Buffer[] => {
+    const reference = filter?.image?.image;
+    return (reference ? found(images, reference) : images.list()).map(listItem);
+  };
   return {
-    ListImages: async ({ filter }) => encodedList(listed(images, filter)),
-    StreamImages: ({ filter }) => streamedList(listed(images, filter)),
+    ListImages: async ({ filter }) => encodedList(listed(filter)),
+    StreamImages: ({ filter }) => streamedList(listed(filter)),
     ImageStatus: async ({ image: spec, verbose }) => {
       const image = images.find(named('ImageStatus', spec));
       if (image === undefined) return {};
-      return { image: apiImage(image), info: verbose ? { info: verboseInfo(image) } : {} };
+      return { image: apiImage(image, isPinned(image, pinned)), info: verbose ? { info: verboseInfo(image) } : {} };
     },
     PullImage: async ({ image: spec, auth, sandbox_config }, { signal }) => {
       const reference = named('PullImage', spec);
@@ -41,11 +53,6 @@ export function imageHandlers(images: Images): Required<ImageHandlers> {
   };
 }
 
-function listed(images: Images, filter: ImageFilter | null): Buffer[] {
-  const reference = filter?.image?.image;
-  return (reference ? found(images, reference) : images.list()).map(listItem);
-}
-
 function found(images: Images, reference: string): Image[] {
   const image = images.find(reference);
   return image === undefined ? [] : [image];
@@ -60,18 +67,7 @@ function pullAuth({ server_address, identity_token, registry_token, ...basic }: 
   return { ...basic, serverAddress: server_address, identityToken: identity_token, registryToken: registry_token };
 }
 
-const items = new WeakMap<Image, Buffer>();
-
-/** The image's entry of a list, encoded once for each record: a record never changes. */
-function listItem(image: Image): Buffer {
-  const ready = items.get(image);
-  if (ready !== undefined) return ready;
-  const item = encode('Image', apiImage(image));
-  items.set(image, item);
-  return item;
-}
-
-function apiImage(image: Image): Draft<CriImage> {
+function apiImage(image: Image, pinned: boolean): Draft<CriImage> {
   return {
     id: image.id,
     repo_tags: image.tags,
@@ -79,7 +75,7 @@ function apiImage(image: Image): Draft<CriImage> {
     size: String(image.sizeBytes),
     ...apiUser(image.config.user),
     spec: { annotations: image.annotations },
-    pinned: image.pinned,
+    pinned,
   };
 }
 

@@ -74,7 +74,7 @@ async function run(config: Config): Promise<void> {
       ...streamHandlers(context, streaming),
       ...happenings.handlers,
     },
-    image: imageHandlers(context.images),
+    image: imageHandlers(context.images, config.pinnedImages),
     log,
     rpc: metrics.rpc,
     limit: metrics.limit,

@@ -114,6 +114,20 @@ export const paths: Kind<readonly string[]> = {
   toToml: (value) => `[${value.map((each) => JSON.stringify(each)).join(', ')}]`,
 };
 
+/** Any texts without commas, in order. */
+export function words(placeholder: string): Kind<readonly string[]> {
+  return {
+    placeholder: `${placeholder},…`,
+    fromText: (given) => given.split(',').filter((each) => each !== ''),
+    fromToml(value) {
+      if (!Array.isArray(value) || value.some((each) => typeof each !== 'string')) throw new Error('must be an array of strings');
+      return value as string[];
+    },
+    toText: (value) => value.join(','),
+    toToml: (value) => JSON.stringify(value),
+  };
+}
+
 /** A RuntimeClass' handler is a DNS label (KEP-585). */
 const handlerName = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { address, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word } from './options-kinds.ts';
+import { address, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word, words } from './options-kinds.ts';
 import { nativeProgram } from './options-native.ts';
 
 /** One option: command line, configuration file, help and docs page all come from it. */
@@ -57,6 +57,7 @@ export const options = {
     'Images', paths, ['/etc/containers/certs.d', '/etc/docker/certs.d', '/etc/containerd/certs.d'],
     'Folders with one folder for each registry HOST[:PORT]: authorities (*.crt), client certificates (*.cert with *.key), mirrors and headers (hosts.toml). Read at each pull.',
   ),
+  pinnedImages: option('Images', words('PATTERN'), [], 'Images that the kubelet may not remove to make room, by name; * stands for any text.'),
   authFiles: option(
     'Images', paths, ['/etc/berth/auth.json', '/run/containers/0/auth.json', '/root/.config/containers/auth.json', '/root/.docker/config.json'],
     'Credentials for pulls that bring none (containers-auth.json(5), Docker\'s config.json); the first with an entry for the registry counts. Read at each pull.',

@@ -122,7 +122,6 @@ function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
     config,
     rawConfig,
     annotations: manifest.annotations,
-    pinned: false,
     pulledAtNs: BigInt(Date.now()) * 1_000_000n,
   };
 }

@@ -67,7 +67,6 @@ export function readStored(json: Json): Stored {
     config,
     rawConfig,
     annotations: textMapIn(file['annotations'], 'annotations'),
-    pinned: false,
     pulledAtNs: integerIn(file['pulledAtNs'], 'pulledAtNs'),
   };
   const names = listIn(file['names'], 'names').map((item) => readName(objectIn(item, 'names[]')));

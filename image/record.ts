@@ -36,8 +36,6 @@ export type Image = {
   rawConfig: string;
   /** Annotations of the manifest. */
   annotations: Record<string, string>;
-  /** Asks the kubelet to keep the image out of its garbage collection. */
-  pinned: boolean;
   /** Wall clock of the pull that brought it, nanoseconds since 1970. */
   pulledAtNs: bigint;
 };

@@ -34,7 +34,6 @@ function imageOf(text: string): Image {
     config,
     rawConfig,
     annotations: { 'a"': '\n' },
-    pinned: false,
     pulledAtNs: 1n,
   };
 }
