@@ -15,7 +15,12 @@ export type Kind<T> = {
 };
 
 /** A name of one of the programs that run containers, and how to start it. */
-export type RuntimeProgram = { path: string; args: readonly string[] };
+export type RuntimeProgram = {
+  path: string;
+  args: readonly string[];
+  /** Privileged containers get only the devices they ask for. */
+  privilegedWithoutHostDevices: boolean;
+};
 
 /** Programs by the name that a RuntimeClass' handler asks for. */
 export type RuntimePrograms = Readonly<Record<string, RuntimeProgram>>;
@@ -131,7 +136,7 @@ export function words(placeholder: string): Kind<readonly string[]> {
 /** A RuntimeClass' handler is a DNS label (KEP-585). */
 const handlerName = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
-/** `NAME=PATH` on a command line, a table `[runtimes.NAME]` with `path` and `args` in a file. */
+/** `NAME=PATH` on a command line, a table `[runtimes.NAME]` with a `path` and more in a file. */
 export const runtimePrograms: Kind<RuntimePrograms> = {
   placeholder: 'NAME=PATH',
   fromText(given) {
@@ -139,7 +144,7 @@ export const runtimePrograms: Kind<RuntimePrograms> = {
     if (!handlerName.test(name) || !program.startsWith('/')) {
       throw new Error('must be NAME=PATH, NAME of a-z 0-9 - and PATH absolute');
     }
-    return { [name]: { path: program, args: [] } };
+    return { [name]: { path: program, args: [], privilegedWithoutHostDevices: false } };
   },
   fromToml(value) {
     if (!isTable(value)) throw new Error('must be tables [runtimes.NAME] with a path');
@@ -150,20 +155,24 @@ export const runtimePrograms: Kind<RuntimePrograms> = {
   merge: (earlier, later) => ({ ...earlier, ...later }),
 };
 
+const withoutDevices = 'privileged-without-host-devices';
+
 function readProgram(name: string, program: unknown): RuntimeProgram {
   if (!handlerName.test(name)) throw new Error(`cannot have the name ${name}: a handler's name is made of a-z 0-9 -`);
-  const { path: file, args = [], ...rest } = isTable(program) ? program : {};
+  const { path: file, args = [], [withoutDevices]: without = false, ...rest } = isTable(program) ? program : {};
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) throw new Error(`has no key ${unknown} in [runtimes.${name}]; there are path and args`);
+  if (unknown !== undefined) throw new Error(`has no key ${unknown} in [runtimes.${name}]; there are path, args and ${withoutDevices}`);
   if (typeof file !== 'string' || !file.startsWith('/')) throw new Error(`needs an absolute path in [runtimes.${name}]`);
   if (!Array.isArray(args) || !args.every((each) => typeof each === 'string')) {
     throw new Error(`needs args as an array of strings in [runtimes.${name}]`);
   }
-  return { path: file, args };
+  if (typeof without !== 'boolean') throw new Error(`needs ${withoutDevices} in [runtimes.${name}] as true or false`);
+  return { path: file, args, privilegedWithoutHostDevices: without };
 }
 
 function tableOfProgram([name, program]: [string, RuntimeProgram]): string {
-  return `[runtimes.${name}]\npath = ${JSON.stringify(program.path)}\nargs = ${JSON.stringify(program.args)}`;
+  const { path: file, args, privilegedWithoutHostDevices: without } = program;
+  return `[runtimes.${name}]\npath = ${JSON.stringify(file)}\nargs = ${JSON.stringify(args)}\n${withoutDevices} = ${without}`;
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

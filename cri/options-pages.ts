@@ -27,6 +27,7 @@ ${groups.join('\n')}
 # [runtimes.crun]
 # path = "/usr/bin/crun"
 # args = []
+# privileged-without-host-devices = false
 `;
 }
 
@@ -38,7 +39,8 @@ export function docsPage(): string {
 Each option is \`--NAME VALUE\` on the command line and the key \`NAME\` in the configuration file (TOML).
 Later counts: default, \`/etc/berth/berth.toml\`, \`/etc/berth/berth.d/*.toml\` in the order of their names, command line.
 Unknown names and invalid values are errors: the daemon does not start. Programs for further RuntimeClass handlers are
-tables in the file, \`[runtimes.NAME]\` with \`path\` and \`args\`. \`--help\` prints this list, \`--version\` the version.
+tables in the file, \`[runtimes.NAME]\` with \`path\`, \`args\` and
+\`privileged-without-host-devices\` (privileged containers then get only the devices they ask for). \`--help\` prints this list, \`--version\` the version.
 
 ${groups.join('\n')}`;
 }

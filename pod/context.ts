@@ -13,7 +13,7 @@ import type { Operations } from './operations.ts';
 import type { Roots } from './paths.ts';
 import type { RuntimeFeatures } from './runtime-features.ts';
 import type { Shims } from './shim/shims.ts';
-import type { HostFacts } from './spec/input.ts';
+import type { HandlerSettings, HostFacts } from './spec/input.ts';
 import type { Store } from './store.ts';
 
 /** What every verb of the pod core stands on; made once by `cri/main.ts` and handed down. */
@@ -48,7 +48,7 @@ export type Settings = {
 };
 
 /** What runs the containers of pods that ask for one handler. */
-export type Handler = { runtime: OciRuntime; features: RuntimeFeatures };
+export type Handler = { runtime: OciRuntime; features: RuntimeFeatures; settings: HandlerSettings };
 
 /** The handlers by name. */
 export type Runtimes = { byName: ReadonlyMap<string, Handler>; defaultName: string };

@@ -5,12 +5,13 @@ import type { OciRuntime } from '../api/shim.ts';
 import type { Handler, Runtimes } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
 import { noFeatures, readFeatures, type RuntimeFeatures } from './runtime-features.ts';
+import type { HandlerSettings } from './spec/input.ts';
 import { clearTrials, trial, TRIAL_TIMEOUT_MS, type TrialGround } from './trial.ts';
 
 /** Where OCI runtimes come from, and what a trial of one needs. */
 export type RuntimeSearch = TrialGround & {
   /** Programs by handler name, as configured. */
-  configured: Readonly<Record<string, { path: string; args: readonly string[] }>>;
+  configured: Readonly<Record<string, { path: string; args: readonly string[] } & HandlerSettings>>;
   /** Handler that must be the default; empty: the first that works. */
   defaultName: string;
   /** Names looked for on the PATH, in this order, when nothing is configured. */
@@ -28,9 +29,10 @@ const PATIENCE_MS = 2_000;
 export async function findRuntimes(search: RuntimeSearch): Promise<Runtimes> {
   const byName = new Map<string, Handler>();
   const list = async (name: string, runtime: OciRuntime): Promise<void> => {
-    byName.set(name, { runtime, features: noFeatures });
+    const settings = { privilegedWithoutHostDevices: search.configured[name]?.privilegedWithoutHostDevices === true };
+    byName.set(name, { runtime, features: noFeatures, settings });
     const features = await featuresOf(search, runtime);
-    if (byName.has(name)) byName.set(name, { runtime, features });
+    if (byName.has(name)) byName.set(name, { runtime, features, settings });
   };
   const asked = Object.entries(search.configured).map(([name, { path, args }]) => list(name, ociRuntime(search, name, path, args)));
   const candidate = (name: string): OciRuntime | undefined => byName.get(name)?.runtime ?? installed(search, name);

@@ -4,6 +4,7 @@ import type { Image } from '../../image/record.ts';
 import type { PodContext } from '../context.ts';
 import { containerPaths, podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
+import { seesAllDevices } from '../spec/devices.ts';
 import { gather } from '../spec/host-facts.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { containerSpec } from '../spec/spec.ts';
@@ -30,6 +31,8 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
   const pod = podPaths(context.roots, sandbox.id);
   const podConfig = decode('PodSandboxConfig', sandbox.config);
   const targetPid = targetOf(context, config);
+  const handler = handlerOf(context, sandbox);
+  const container = { id, config };
   const made = containerSpec({
     sandbox: {
       id: sandbox.id,
@@ -41,13 +44,14 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
       shmPath: pod.shm,
       cgroupParent: podConfig.linux?.cgroup_parent || context.cgroup.defaultParent,
     },
-    container: { id, config },
+    container,
     image: image.config,
     etc: { passwd: files['/etc/passwd'] ?? '', group: files['/etc/group'] ?? '' },
     host: context.host,
-    features: handlerOf(context, sandbox).features,
+    features: handler.features,
+    handler: handler.settings,
     rootfs: containerPaths(context.roots, id).rootfs,
-    found: await gather(config),
+    found: await gather(config, seesAllDevices({ container, handler: handler.settings })),
     ...(targetPid !== undefined && { targetPid }),
   });
   return { ...made, spec: await withDeclaredVolumes(context, parts, made) };

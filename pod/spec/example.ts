@@ -73,6 +73,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       group: 'root:x:0:\nweb:x:34:\nlogs:x:50:www,other\n',
     },
     host: plainHost,
+    handler: { privilegedWithoutHostDevices: false },
     features: { mountOptions: ['rro'] },
     rootfs: '/rootfs',
     ...changes,

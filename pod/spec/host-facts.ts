@@ -1,11 +1,12 @@
-import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
+import { access, constants, readdir, readFile } from 'node:fs/promises';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
-import type { ContainerConfig, Device } from '../../api/cri.ts';
+import type { ContainerConfig } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { CgroupDriver, Hierarchies } from '../../host/cgroup.ts';
 import { CAPABILITIES } from './capabilities.ts';
-import type { Found, FoundDevice, HostFacts } from './input.ts';
+import { askedDevices, hostDevices } from './host-devices.ts';
+import type { Found, HostFacts } from './input.ts';
 import type { OciRlimit } from './oci.ts';
 import { clampRlimits, hardLimits } from './rlimits.ts';
 import { seccompWish } from './seccomp.ts';
@@ -56,16 +57,16 @@ export async function hostFacts({ cgroup, defaultUlimits }: HostOptions): Promis
 }
 
 /**
- * Looks up what one container asks for on the host: its devices (every device when privileged), the text of its
- * Localhost seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for what is not
- * there.
+ * Looks up what one container asks for on the host: its devices (with those of the host when it sees them all), the
+ * text of its Localhost seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for
+ * what is not there.
  */
-export async function gather(config: ContainerConfig): Promise<Found> {
+export async function gather(config: ContainerConfig, seesAllDevices: boolean): Promise<Found> {
   const security = config.linux?.security_context ?? null;
   const wish = security?.privileged ? null : seccompWish(security);
   const propagates = config.mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
-  const all = security?.privileged ? await nodesBelow('/dev', '/dev', 'rwm') : [];
-  const asked = await Promise.all(config.devices.map(askedDevice));
+  const all = seesAllDevices ? await hostDevices() : [];
+  const asked = await Promise.all(config.devices.map(askedDevices));
   return {
     devices: [...new Map([...all, ...asked.flat()].map((device) => [device.path, device])).values()],
     seccompProfile: wish?.profile_type === 'Localhost' ? await profileText(wish.localhost_ref) : null,
@@ -102,53 +103,6 @@ async function profileText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
     throw new RuntimeError('invalid', `seccomp profile ${path} cannot be read: ${String(error)}`, error);
   });
-}
-
-async function askedDevice(device: Device): Promise<FoundDevice[]> {
-  const permissions = device.permissions || 'rwm';
-  if (!/^[rwm]+$/.test(permissions)) {
-    throw new RuntimeError('invalid', `device ${device.host_path}: permissions ${permissions} are not a subset of rwm`);
-  }
-  const found = await nodesBelow(device.host_path, device.container_path || device.host_path, permissions);
-  if (found.length === 0) throw new RuntimeError('invalid', `device ${device.host_path}: there is no device`);
-  return found;
-}
-
-/** Left to the OCI runtime, which gives every container its own of these. */
-const PER_CONTAINER = new Set(['/dev/console', '/dev/fd', '/dev/mqueue', '/dev/ptmx', '/dev/pts', '/dev/shm']);
-
-async function nodesBelow(path: string, as: string, permissions: string): Promise<FoundDevice[]> {
-  const node = await stat(path).catch(() => null);
-  if (node === null) return [];
-  if (node.isDirectory()) {
-    const names = (await readdir(path)).filter((name) => !PER_CONTAINER.has(join(path, name)));
-    return (
-      await Promise.all(names.map(async (name) => nodesBelow(join(path, name), join(as, name), permissions)))
-    ).flat();
-  }
-  if (!node.isCharacterDevice() && !node.isBlockDevice()) return [];
-  const { major, minor } = deviceNumber(node.rdev);
-  return [
-    {
-      path: as,
-      type: node.isBlockDevice() ? 'b' : 'c',
-      major,
-      minor,
-      fileMode: node.mode & 0o7777,
-      uid: node.uid,
-      gid: node.gid,
-      access: permissions,
-    },
-  ];
-}
-
-/** As glibc's gnu_dev_major and gnu_dev_minor take it apart (makedev(3)). */
-function deviceNumber(rdev: number): { major: number; minor: number } {
-  const number = BigInt(rdev);
-  return {
-    major: Number(((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n)),
-    minor: Number((number & 0xffn) | ((number >> 12n) & 0xffffff00n)),
-  };
 }
 
 const text = async (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');

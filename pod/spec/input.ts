@@ -29,6 +29,7 @@ export type SpecInput = {
   host: HostFacts;
   /** What the OCI runtime of the pod can do. */
   features: RuntimeFeatures;
+  handler: HandlerSettings;
   /** Absolute path of the mounted root file system. */
   rootfs: string;
   /** First process of the container whose pid namespace is joined (namespace mode TARGET). */
@@ -36,6 +37,9 @@ export type SpecInput = {
   /** What `gather` found for this container; left out when it asks for no device, profile or propagation. */
   found?: Found;
 };
+
+/** What the operator has chosen for the pods of one handler. */
+export type HandlerSettings = { privilegedWithoutHostDevices: boolean };
 
 /** What an image says about the process to run (OCI image-spec, config.md). */
 export type ImageDefaults = { env: string[]; entrypoint: string[]; cmd: string[]; workingDir: string; user: string };

@@ -36,7 +36,7 @@ async function run(
     defaultUlimits: [],
   });
   const privileged = config.linux?.security_context?.privileged === true;
-  const base = specInput({ host, rootfs, found: await gather(config) }, config);
+  const base = specInput({ host, rootfs, found: await gather(config, privileged) }, config);
   const { spec } = containerSpec({
     ...base,
     container: { id, config },

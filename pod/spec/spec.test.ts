@@ -42,6 +42,13 @@ test('a privileged container sees everything, but only in a privileged pod', (t)
   }
 });
 
+test('a privileged container of a handler that keeps host devices from it may use only what it asks for', (t) => {
+  const base = specInput({ handler: { privilegedWithoutHostDevices: true } }, secured({ privileged: true }));
+  const { spec } = containerSpec({ ...base, sandbox: { ...base.sandbox, config: securedPod({ privileged: true }) } });
+  t.deepEqual(spec.linux.resources.devices, [{ allow: false, access: 'rwm' }]);
+  t.deepEqual(spec.linux.maskedPaths, []);
+});
+
 test("host namespaces are left out, and with the host's network the container bears the host's name", (t) => {
   const options = { network: 'NODE', pid: 'NODE', ipc: 'NODE', target_id: '', userns_options: null } as const;
   const base = specInput({}, secured({ namespace_options: options }));

@@ -1,7 +1,7 @@
 import { RuntimeError } from '../../api/errors.ts';
 import { cgroupsPath } from '../../host/cgroup.ts';
 import { annotations } from './annotations.ts';
-import { devices } from './devices.ts';
+import { devices, seesAllDevices } from './devices.ts';
 import type { ResolvedUser, SpecInput } from './input.ts';
 import { mounts, rootfsPropagation } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
@@ -52,7 +52,7 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
     found,
   } = input;
   const security = config.linux?.security_context ?? null;
-  const { nodes, rules } = devices(found, security?.privileged === true);
+  const { nodes, rules } = devices(found, seesAllDevices(input));
   const filter = seccomp(security, { capabilities, host, profileText: found?.seccompProfile ?? null });
   const propagation = rootfsPropagation(config.mounts);
   const { masked, readonly } = protectedPaths(security);
