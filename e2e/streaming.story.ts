@@ -117,7 +117,7 @@ test('an attached client that does not keep up is dropped and told, while the ot
   await until(() => [slow, quick].every(({ stdout }) => stdout().includes('up')), 10_000, 'both to be attached');
   slow.child.kill('SIGSTOP');
   quick.stdin.write('go\n');
-  await until(() => quick.stdout().endsWith('over\n'), 30_000, 'the quick one to get all');
+  await until(() => quick.endsWith('over\n'), 30_000, 'the quick one to get all');
   t.is(await quick.ended, 0);
   slow.child.kill('SIGCONT');
   t.not(await slow.ended, 0);

@@ -12,6 +12,8 @@ export type Streaming = {
   /** What it has printed so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
+  /** Whether that ends so; cheap, so that who waits for the end of megabytes is not the one who is too slow for them. */
+  readonly endsWith: (text: string) => boolean;
   /** Its exit code, null after a signal. */
   readonly ended: Promise<number | null>;
 };
@@ -33,6 +35,7 @@ export function startCrictl(daemon: Daemon, ...args: readonly string[]): Streami
     stdin: child.stdin,
     stdout: () => Buffer.concat(stdout).toString(),
     stderr: () => Buffer.concat(stderr).toString(),
+    endsWith: (text) => Buffer.concat(stdout.slice(-text.length)).toString().endsWith(text),
     ended,
   };
 }

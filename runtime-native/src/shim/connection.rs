@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, Shutdown};
 
 use super::messages::{ExecStatus, packet as kind};
 use super::packet;
@@ -31,7 +31,7 @@ pub enum Role {
 /// Most that waits for a client of calls and events before it counts as stuck, in bytes.
 const MAX_WAITING_BYTES: usize = 32 << 20;
 
-/// How long a client may take for the last bytes of a connection that ends.
+/// How long a client may take for the last bytes of a connection that ends, and to close its side.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Connection {
@@ -43,6 +43,8 @@ pub struct Connection {
     waiting: Vec<u8>,
     held: bool,
     end_at: Option<Instant>,
+    /// The client was told that nothing more comes.
+    said_all: bool,
     broken: bool,
 }
 
@@ -57,19 +59,21 @@ impl Connection {
             waiting: Vec::new(),
             held: false,
             end_at: None,
+            said_all: false,
             broken: false,
         };
         connection.watch(poll);
         connection
     }
 
-    /// Appends what the client sent to `input`; `broken` at its end.
+    /// Appends what the client sent to `input`, or drops it once the connection ends; `broken` at its end.
     pub fn receive(&mut self, scratch: &mut [u8]) {
         if !self.is_reading() {
             return;
         }
         match self.socket.read(scratch) {
             Ok(0) => self.broken = true,
+            Ok(_) if self.end_at.is_some() => {}
             Ok(count) => self.input.extend_from_slice(scratch.get(..count).unwrap_or_default()),
             Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted) => {}
             Err(_) => self.broken = true,
@@ -111,7 +115,17 @@ impl Connection {
             self.waiting = waiting;
             self.waiting.drain(..sent);
         }
+        self.say_all();
         self.watch(poll);
+    }
+
+    /// Closes our side once an ending connection has sent everything. The client's side stays open until it closes it
+    /// too: what it is still writing would fail otherwise, and with that it could lose what was sent to it.
+    fn say_all(&mut self) {
+        if self.end_at.is_some() && self.waiting.is_empty() && !self.said_all {
+            self.said_all = true;
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
+        }
     }
 
     /// Bytes that wait for the client.
@@ -136,13 +150,14 @@ impl Connection {
 
     /// Its end would be seen by reading.
     pub fn is_reading(&self) -> bool {
-        !self.held && self.end_at.is_none()
+        !self.held || self.end_at.is_some()
     }
 
-    /// Takes no more input, and closes when everything is sent.
+    /// Takes no more input, and closes when everything is sent and the client has closed its side.
     pub fn end(&mut self, poll: &Poll) {
         self.input = Vec::new();
         self.end_at.get_or_insert_with(|| Instant::now() + PATIENCE);
+        self.say_all();
         self.watch(poll);
     }
 
@@ -158,10 +173,10 @@ impl Connection {
 
     /// It can be closed now.
     pub fn is_over(&self, now: Instant) -> bool {
-        self.broken || self.end_at.is_some_and(|at| self.waiting.is_empty() || at <= now)
+        self.broken || self.end_at.is_some_and(|at| at <= now)
     }
 
-    /// When it closes though bytes wait.
+    /// When it closes whatever its client does.
     pub fn deadline(&self) -> Option<Instant> {
         self.end_at
     }

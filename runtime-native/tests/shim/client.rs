@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub const STDIN: u8 = 0;
 pub const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
-const STATUS: u8 = 3;
+pub const STATUS: u8 = 3;
 pub const RESIZE: u8 = 4;
 
 pub struct Client {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, RESIZE, STDIN, STDOUT, Stream};
+use crate::client::{Client, RESIZE, STATUS, STDIN, STDOUT, Stream};
 use crate::pod::{Pod, Wish, eventually, process};
 
 fn ask(script: &str) -> Value {
@@ -128,6 +128,18 @@ fn megabytes_go_through_both_ways_with_back_pressure() {
     let kib = |line: &str| line.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
     let anonymous = rss.lines().find(|line| line.starts_with("RssAnon")).and_then(kib).unwrap();
     assert!(anonymous < 1024, "{anonymous} KiB while the client does not read");
+}
+
+#[test]
+fn what_comes_after_the_end_is_taken_so_that_a_client_that_still_writes_reads_the_end() {
+    let (pod, _client) = running();
+    let mut client = pod.connect(-1);
+    client.call("exec", with(ask("echo out; exit 7"), json!({ "stdin": true }))).unwrap();
+    let kinds: Vec<u8> = std::iter::from_fn(|| client.packet()).map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [STDOUT, STATUS]);
+    for _ in 0..100 {
+        client.send_packet(STDIN, &[b'x'; 10_000]);
+    }
 }
 
 #[test]
