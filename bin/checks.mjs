@@ -18,6 +18,12 @@ const sections = [
     count: countAva,
     needs: 'e2e/ava.config.js',
   },
+  {
+    name: 'critest',
+    tools: ['critest', 'ginkgo', 'runc'],
+    command: [node, 'e2e/critest/main.ts', '--pass', 'spdy'],
+    count: countCritest,
+  },
   { name: 'guest', tools: ['crictl', 'runc'], command: [node, 'e2e/guest/main.ts', '--smoke'], count: countAva },
 ];
 
@@ -96,6 +102,11 @@ function countCargo(output) {
     passed: sum(output, /^test result: .* (\d+) passed/gm),
     failed: sum(output, /^test result: .* (\d+) failed/gm),
   };
+}
+
+/** Reads "critest spdy: 100 passed, 0 failed, …"; specs that cannot pass anywhere offline count as neither. */
+function countCritest(output) {
+  return { passed: sum(output, /^critest \w+: (\d+) passed/gm), failed: sum(output, /^critest \w+: \d+ passed, (\d+) failed/gm) };
 }
 
 function sum(text, pattern) {

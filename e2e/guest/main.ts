@@ -70,9 +70,9 @@ function command(): string {
   if (options.command !== undefined) return options.command;
   const node = quoted(process.execPath);
   if (options.critest === true) {
-    tool('critest');
+    for (const name of ['critest', 'ginkgo'] as const) tool(name);
     const focus = options.focus === undefined ? '' : ` --focus ${quoted(options.focus)}`;
-    return `${node} e2e/critest.ts${focus}${options.websocket === true ? ' --websocket' : ''}`;
+    return `${node} e2e/critest/main.ts --pass ${options.websocket === true ? 'websocket' : 'spdy'}${focus}`;
   }
   tool('crictl');
   const chosen =

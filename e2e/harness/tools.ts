@@ -5,6 +5,7 @@ import { cache, prebuilt, repository } from './paths.ts';
 export type ToolName =
   | 'crictl'
   | 'critest'
+  | 'ginkgo'
   | 'cribench'
   | 'cridescriptor'
   | 'effectiveuid'
