@@ -61,9 +61,14 @@ export type MountImageAsk = {
 /** Directories that an image wants to be there, resolved inside the rootfs; `uid` and `gid` own those that are made. */
 export type MakeVolumesAsk = { rootfs: string; volumes: string[]; uid: number; gid: number };
 
-/** One cgroup to read, with an id to find it in the reply. */
+/** A cgroup by its path below every hierarchy, with an id to find it in the reply. */
+export type GroupAsk = { id: string; path: string };
+
+/** Cgroups and network namespaces to read. */
 export type SampleAsk = {
-  groups: { id: string; dirs: CgroupDirs }[];
+  /** Where the hierarchies are mounted, by controller as in `CgroupDirs`. */
+  mounts: CgroupDirs;
+  groups: GroupAsk[];
   /** Network counters of the namespace that process `pid` is in (/proc/PID/net/dev). */
   networks: { id: string; pid: number }[];
 };
@@ -84,13 +89,22 @@ export type CgroupSample = {
   swapLimitBytes: string;
   pids: string;
   oomKills: string;
+  /** Null where the kernel does not tell. */
+  pressure: { cpu: Pressure; memory: Pressure; io: Pressure } | null;
 };
+/** Time in which some, or all, tasks of a cgroup were stalled (PSI): shares in percent, total in microseconds. */
+export type Pressure = { some: Stall; full: Stall };
+export type Stall = { avg10: number; avg60: number; avg300: number; total: string };
 export type InterfaceSample = {
   name: string;
   rxBytes: string;
+  rxPackets: string;
   rxErrors: string;
+  rxDropped: string;
   txBytes: string;
+  txPackets: string;
   txErrors: string;
+  txDropped: string;
 };
 
 /** One layer to fetch, verify and unpack in one pass. */
@@ -153,8 +167,8 @@ export type EngineCalls = {
     ask: SampleAsk;
     reply: { groups: CgroupSample[]; networks: { id: string; interfaces: InterfaceSample[] }[] };
   };
-  /** Allocated bytes and inodes of each tree (walked in the disk lane) in the order asked. */
-  diskUsage: { ask: { paths: string[] }; reply: { usage: { bytes: string; inodes: string }[] } };
+  /** Allocated bytes and inodes of each tree (walked in the disk lane) in the order asked; null for one that is not there. */
+  diskUsage: { ask: { paths: string[] }; reply: { usage: ({ bytes: string; inodes: string } | null)[] } };
   /** File system figures of the path, as statfs gives them. */
   statfs: {
     ask: { path: string };

@@ -8,6 +8,7 @@ const id = '4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945';
 const pod = '7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730';
 const cgroup = { memory: `/sys/fs/cgroup/memory/kubepods/crio-${id}`, pids: `/sys/fs/cgroup/pids/kubepods/crio-${id}` };
 const runtime = { path: '/usr/sbin/runc', args: ['--debug'], root: '/run/berth/runc', systemdCgroup: false };
+const stall = { avg10: 1.5, avg60: 0.25, avg300: 0.5, total: '18446744073709551615' };
 const atNs = '1754000000123456789';
 
 const engineCalls = {
@@ -78,7 +79,7 @@ const engineCalls = {
   removeTrees: { ask: { unmount: ['/run/berth/p/1/rootfs'], remove: ['/var/lib/berth/upper/1'] }, reply: {} },
   removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000 }, reply: {} },
   sample: {
-    ask: { groups: [{ id, dirs: cgroup }], networks: [{ id: pod, pid: 4243 }] },
+    ask: { mounts: { memory: '/sys/fs/cgroup/memory' }, groups: [{ id, path: `/kubepods/crio-${id}` }], networks: [{ id: pod, pid: 4243 }] },
     reply: {
       groups: [
         {
@@ -95,12 +96,15 @@ const engineCalls = {
           swapLimitBytes: '0',
           pids: '2',
           oomKills: '0',
+          pressure: { cpu: { some: stall, full: stall }, memory: { some: stall, full: stall }, io: { some: stall, full: stall } },
         },
       ],
-      networks: [{ id: pod, interfaces: [{ name: 'eth0', rxBytes: '1', rxErrors: '2', txBytes: '3', txErrors: '4' }] }],
+      networks: [{ id: pod, interfaces: [
+        { name: 'eth0', rxBytes: '1', rxPackets: '2', rxErrors: '3', rxDropped: '4', txBytes: '5', txPackets: '6', txErrors: '7', txDropped: '8' },
+      ] }],
     },
   },
-  diskUsage: { ask: { paths: ['/var/lib/berth/upper/1'] }, reply: { usage: [{ bytes: '8192', inodes: '2' }] } },
+  diskUsage: { ask: { paths: ['/var/lib/berth/upper/1'] }, reply: { usage: [{ bytes: '8192', inodes: '2' }, null] } },
   statfs: {
     ask: { path: '/var/lib/berth' },
     reply: {

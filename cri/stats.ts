@@ -1,5 +1,5 @@
 import { type ContainerStats, type ContainerStatsFilter, type Draft, encode, encodedList, type PodSandboxStats, type PodSandboxStatsFilter } from '../api/cri.ts';
-import type { CgroupSample } from '../api/engine.ts';
+import type { CgroupSample, InterfaceSample, Pressure } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { knownContainer } from '../pod/container/start.ts';
 import type { PodContext } from '../pod/context.ts';
@@ -24,8 +24,11 @@ export function statsHandlers(context: PodContext): RuntimeHandlers {
   return {
     ContainerStats: async (request) => {
       const container = knownContainer(context, request.container_id);
+      if (container.state === 'exited') {
+        throw new RuntimeError('wrong-state', `container ${container.id} is exited: its counters have ended with it`);
+      }
       const [found] = await sample.containers([container]);
-      if (!found) throw new RuntimeError('not-found', `container ${container.id} is ${container.state}: it has no cgroup to read`);
+      if (!found) throw new RuntimeError('not-found', `container ${container.id} has no cgroup to read any more`);
       return { stats: containerStats(context, found) };
     },
     ListContainerStats: async ({ filter }) => encodedList(await containers(filter)),
@@ -35,8 +38,7 @@ export function statsHandlers(context: PodContext): RuntimeHandlers {
     PodSandboxStats: async (request) => {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
       const [found] = await sample.pods([sandbox]);
-      if (!found) throw new RuntimeError('not-found', `sandbox ${sandbox.id} has no cgroup to read`);
-      return { stats: podStats(context, found) };
+      return { stats: found ? podStats(context, found) : null };
     },
     ListPodSandboxStats: async ({ filter }) => encodedList(await pods(filter)),
     StreamPodSandboxStats: async function* ({ filter }) {
@@ -69,40 +71,48 @@ function containerStats(context: PodContext, { container, cgroup, nanoCores, lay
       swap_usage_bytes: { value: cgroup.swapUsageBytes },
       swap_available_bytes: { value: left(cgroup.swapLimitBytes, BigInt(cgroup.swapUsageBytes)) },
     },
-    writable_layer: {
-      timestamp: layer.atNs === 0n ? cgroup.atNs : `${layer.atNs}`,
-      fs_id: { mountpoint: `${context.roots.root}/containers` },
-      used_bytes: { value: `${layer.bytes}` },
-      inodes_used: { value: `${layer.inodes}` },
-    },
+    writable_layer: layer
+      ? {
+          timestamp: `${layer.atNs}`,
+          fs_id: { mountpoint: `${context.roots.root}/containers` },
+          used_bytes: { value: `${layer.bytes}` },
+          inodes_used: { value: `${layer.inodes}` },
+        }
+      : null,
+    io: io(cgroup),
   };
 }
 
 function podStats(context: PodContext, { sandbox, cgroup, nanoCores, interfaces, containers }: PodSample): Draft<PodSandboxStats> {
   const { id, name, uid, namespace, attempt, labels, annotations } = sandbox;
-  const atNs = cgroup?.atNs ?? `${BigInt(Date.now()) * 1_000_000n}`;
-  const usages = interfaces.filter((one) => one.name !== 'lo').map((one) => ({
-    name: one.name,
-    rx_bytes: { value: one.rxBytes },
-    rx_errors: { value: one.rxErrors },
-    tx_bytes: { value: one.txBytes },
-    tx_errors: { value: one.txErrors },
-  }));
+  const timestamp = cgroup?.atNs ?? `${BigInt(Date.now()) * 1_000_000n}`;
   return {
     attributes: { id, metadata: { name, uid, namespace, attempt }, labels, annotations },
     linux: {
       cpu: cgroup ? cpu(cgroup, nanoCores) : null,
       memory: cgroup ? memory(cgroup) : null,
-      network: { timestamp: atNs, default_interface: usages[0] ?? null, interfaces: usages.slice(1) },
-      process: { timestamp: atNs, process_count: { value: processCount(cgroup, containers) } },
+      network: interfaces ? { timestamp, ...network(interfaces) } : null,
+      process: { timestamp, process_count: { value: cgroup?.pids ?? '0' } },
       containers: containers.map((one) => containerStats(context, one)),
+      io: cgroup ? io(cgroup) : null,
     },
   };
 }
 
-/** The pod's own cgroup counts all below it where the pids controller is there; else the containers' sum. */
-function processCount(cgroup: CgroupSample | undefined, containers: ContainerSample[]): string {
-  return cgroup?.pids ?? `${containers.reduce((sum, one) => sum + BigInt(one.cgroup.pids), 0n)}`;
+/** The interface that a pod has by default, and its further ones. */
+function network(interfaces: InterfaceSample[]) {
+  const main = interfaces.find((one) => one.name === 'eth0') ?? interfaces[0];
+  const usage = ({ name, rxBytes, rxErrors, txBytes, txErrors }: InterfaceSample) => ({
+    name,
+    rx_bytes: { value: rxBytes },
+    rx_errors: { value: rxErrors },
+    tx_bytes: { value: txBytes },
+    tx_errors: { value: txErrors },
+  });
+  return {
+    default_interface: main ? usage(main) : null,
+    interfaces: interfaces.filter((one) => one !== main).map(usage),
+  };
 }
 
 function cpu(sample: CgroupSample, nanoCores: bigint) {
@@ -110,6 +120,7 @@ function cpu(sample: CgroupSample, nanoCores: bigint) {
     timestamp: sample.atNs,
     usage_core_nano_seconds: { value: sample.cpuUsageNs },
     usage_nano_cores: { value: `${nanoCores}` },
+    psi: psi(sample.pressure?.cpu),
   };
 }
 
@@ -122,7 +133,21 @@ function memory(sample: CgroupSample) {
     rss_bytes: { value: sample.rssBytes },
     page_faults: { value: sample.pageFaults },
     major_page_faults: { value: sample.majorPageFaults },
+    psi: psi(sample.pressure?.memory),
   };
+}
+
+function io(sample: CgroupSample) {
+  return sample.pressure ? { timestamp: sample.atNs, psi: psi(sample.pressure.io) } : null;
+}
+
+/** The kernel counts stalls in microseconds, the CRI in nanoseconds. */
+function psi(pressure: Pressure | undefined) {
+  if (!pressure) return null;
+  const data = ({ total, avg10, avg60, avg300 }: Pressure['some']) => ({
+    Total: `${BigInt(total) * 1000n}`, Avg10: avg10, Avg60: avg60, Avg300: avg300,
+  });
+  return { Full: data(pressure.full), Some: data(pressure.some) };
 }
 
 /** What is left of a limit; 0 where there is none (CRI MemoryUsage.available_bytes). */

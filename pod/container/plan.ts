@@ -71,6 +71,7 @@ export function containerCgroup(context: PodContext, container: Container): Cgro
   return cgroupDirs(context.cgroup.host, containerCgroupPath(context, container));
 }
 
-function containerCgroupPath(context: PodContext, { id, cgroupParent }: Container): string {
+/** Path of the container's cgroup below every hierarchy. */
+export function containerCgroupPath(context: PodContext, { id, cgroupParent }: Container): string {
   return childPath(cgroupParent, containerLeaf(context.cgroup.driver, id));
 }

@@ -6,8 +6,8 @@ const MIN_WINDOW_NS = 500_000_000n;
 
 /** Rates of counters by id, from the readings that pass by. */
 export type Rates = {
-  /** Growth per second since an earlier reading; 0 while there is only one. */
-  perSecond(id: string, reading: Reading): bigint;
+  /** Growth per second since an earlier reading; since `bornNs`, when the counter began at zero, while there is none. */
+  perSecond(id: string, reading: Reading, bornNs: bigint): bigint;
   /** Forgets all ids but these. */
   keep(ids: ReadonlySet<string>): void;
 };
@@ -16,15 +16,11 @@ export type Rates = {
 export function counterRates(): Rates {
   const known = new Map<string, { base: Reading; rate: bigint }>();
   return {
-    perSecond(id, reading) {
+    perSecond(id, reading, bornNs) {
       const last = known.get(id);
-      if (!last || reading.value < last.base.value) {
-        known.set(id, { base: reading, rate: 0n });
-        return 0n;
-      }
-      const windowNs = reading.atNs - last.base.atNs;
-      if (windowNs < MIN_WINDOW_NS) return last.rate;
-      const rate = ((reading.value - last.base.value) * 1_000_000_000n) / windowNs;
+      if (last && reading.value >= last.base.value && reading.atNs - last.base.atNs < MIN_WINDOW_NS) return last.rate;
+      const base = last && reading.value >= last.base.value ? last.base : { atNs: bornNs, value: 0n };
+      const rate = growth(base, reading);
       known.set(id, { base: reading, rate });
       return rate;
     },
@@ -32,4 +28,9 @@ export function counterRates(): Rates {
       for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
     },
   };
+}
+
+function growth(from: Reading, to: Reading): bigint {
+  const windowNs = to.atNs - from.atNs;
+  return windowNs > 0n ? ((to.value - from.value) * 1_000_000_000n) / windowNs : 0n;
 }

@@ -1,50 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../api/observe.ts';
 import type { Engine } from '../../host/engine.ts';
 
-/** What a writable layer takes. `atNs` is when it was counted, 0 while it has not been. */
+/** What a writable layer takes, and when it was counted. */
 export type LayerUsage = { bytes: bigint; inodes: bigint; atNs: bigint };
 
 /** How old a count may grow before a request for it starts the next one, in milliseconds. */
 const FRESH_MS = 10_000;
 
-/** Sizes of writable layers, counted in the background and answered at once. */
+/** How long the first request for a layer may wait for its first count, in milliseconds; a small layer takes one. */
+const FIRST_COUNT_MS = 100;
+
+/** Sizes of writable layers, counted in the background. */
 export type WritableLayers = {
-  /** The last count of each id in `paths`; starts new counts, never waits for one. */
-  usage(paths: ReadonlyMap<string, string>): Map<string, LayerUsage>;
+  /**
+   * The last count of each id in `paths`, at once; new counts are started where the last is old. Only a layer that was
+   * never asked for makes the caller wait a little for its first count; one still without is not in the result.
+   */
+  usage(paths: ReadonlyMap<string, string>): Promise<Map<string, LayerUsage>>;
   keep(ids: ReadonlySet<string>): void;
 };
-
-const unknown: LayerUsage = { bytes: 0n, inodes: 0n, atNs: 0n };
 
 /** Nothing counted yet. */
 export function writableLayers(engine: Engine, log: Log): WritableLayers {
   const counts = new Map<string, LayerUsage>();
-  let counting = false;
+  const asked = new Set<string>();
+  const due = new Map<string, string>();
+  let counting: Promise<void> | undefined;
 
-  async function count(due: [string, string][]): Promise<void> {
-    const { usage } = await engine.call('diskUsage', { paths: due.map(([, path]) => path) });
-    const atNs = BigInt(Date.now()) * 1_000_000n;
-    due.forEach(([id], at) => {
-      const found = usage[at];
-      if (found) counts.set(id, { bytes: BigInt(found.bytes), inodes: BigInt(found.inodes), atNs });
-    });
+  async function countDue(): Promise<void> {
+    while (due.size > 0) {
+      const batch = [...due];
+      due.clear();
+      const { usage } = await engine.call('diskUsage', { paths: batch.map(([, path]) => path) });
+      const atNs = BigInt(Date.now()) * 1_000_000n;
+      batch.forEach(([id], at) => {
+        const found = usage[at];
+        if (found && asked.has(id)) counts.set(id, { bytes: BigInt(found.bytes), inodes: BigInt(found.inodes), atNs });
+      });
+    }
+  }
+  function startCounting(): Promise<void> {
+    counting ??= countDue()
+      .catch((error: unknown) => log.warn('writable layers cannot be counted', { error: String(error) }))
+      .finally(() => {
+        counting = undefined;
+      });
+    return counting;
   }
   return {
-    usage(paths) {
+    async usage(paths) {
       const oldNs = BigInt(Date.now() - FRESH_MS) * 1_000_000n;
-      const due = [...paths].filter(([id]) => (counts.get(id) ?? unknown).atNs < oldNs);
-      if (due.length > 0 && !counting) {
-        counting = true;
-        count(due)
-          .catch((error: unknown) => log.warn('writable layers cannot be counted', { error: String(error) }))
-          .finally(() => {
-            counting = false;
-          });
+      for (const [id, path] of paths) if ((counts.get(id)?.atNs ?? 0n) < oldNs) due.set(id, path);
+      const first = [...paths.keys()].some((id) => !asked.has(id));
+      for (const id of paths.keys()) asked.add(id);
+      if (due.size > 0) {
+        const counted = startCounting();
+        if (first) await Promise.race([counted, sleep(FIRST_COUNT_MS, undefined, { ref: false })]);
       }
-      return new Map([...paths.keys()].map((id) => [id, counts.get(id) ?? unknown]));
+      return new Map([...paths.keys()].flatMap((id) => {
+        const count = counts.get(id);
+        return count ? [[id, count] as const] : [];
+      }));
     },
     keep(ids) {
-      for (const id of counts.keys()) if (!ids.has(id)) counts.delete(id);
+      for (const id of asked) {
+        if (ids.has(id)) continue;
+        asked.delete(id);
+        counts.delete(id);
+        due.delete(id);
+      }
     },
   };
 }

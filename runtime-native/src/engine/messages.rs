@@ -174,13 +174,14 @@ pub struct RemoveCgroupAsk {
 
 #[derive(Debug, Deserialize)]
 pub struct SampleAsk {
+    pub mounts: CgroupDirs,
     pub groups: Vec<GroupAsk>,
     pub networks: Vec<NetworkAsk>,
 }
 #[derive(Debug, Deserialize)]
 pub struct GroupAsk {
     pub id: String,
-    pub dirs: CgroupDirs,
+    pub path: String,
 }
 #[derive(Debug, Deserialize)]
 pub struct NetworkAsk {
@@ -192,7 +193,7 @@ pub struct SampleReply {
     pub groups: Vec<CgroupSample>,
     pub networks: Vec<NetworkSample>,
 }
-#[derive(Debug, Serialize, Deserialize, Default)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CgroupSample {
     pub id: String,
@@ -208,6 +209,28 @@ pub struct CgroupSample {
     pub swap_limit_bytes: String,
     pub pids: String,
     pub oom_kills: String,
+    pub pressure: Option<Pressures>,
+}
+/// Pressure stall information of a cgroup of version 2.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+pub struct Pressures {
+    pub cpu: Pressure,
+    pub memory: Pressure,
+    pub io: Pressure,
+}
+/// One pressure file: time in which some, or all, tasks were stalled.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+pub struct Pressure {
+    pub some: Stall,
+    pub full: Stall,
+}
+/// Shares in percent over 10, 60 and 300 seconds, and microseconds in all.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+pub struct Stall {
+    pub avg10: f64,
+    pub avg60: f64,
+    pub avg300: f64,
+    pub total: String,
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NetworkSample {
@@ -219,9 +242,13 @@ pub struct NetworkSample {
 pub struct InterfaceSample {
     pub name: String,
     pub rx_bytes: String,
+    pub rx_packets: String,
     pub rx_errors: String,
+    pub rx_dropped: String,
     pub tx_bytes: String,
+    pub tx_packets: String,
     pub tx_errors: String,
+    pub tx_dropped: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,7 +257,7 @@ pub struct DiskUsageAsk {
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DiskUsageReply {
-    pub usage: Vec<TreeUsage>,
+    pub usage: Vec<Option<TreeUsage>>,
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TreeUsage {

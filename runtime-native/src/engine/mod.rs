@@ -17,6 +17,7 @@ mod lanes;
 mod launch;
 pub(crate) mod messages;
 mod mount;
+mod open_groups;
 mod outbox;
 mod overlay;
 mod readout;
@@ -48,6 +49,7 @@ pub struct Engine {
     pub calls: call::Calls,
     pub lanes: lanes::Lanes,
     pub state_lock: state_lock::StateLock,
+    pub open_groups: open_groups::OpenGroups,
     /// The file this process was started from; shims are started from it too.
     pub exe: std::path::PathBuf,
 }
@@ -58,9 +60,14 @@ pub fn main() -> ExitCode {
     let served = inherited::connection().and_then(|stream| {
         let outbox = outbox::Outbox::new(stream.try_clone()?);
         let exe = std::fs::read_link("/proc/self/exe")?;
-        let (calls, lanes) = (call::Calls::default(), lanes::Lanes::new());
-        let engine = Engine { outbox, calls, lanes, state_lock: state_lock::StateLock::default(), exe };
-        let engine = Arc::new(engine);
+        let engine = Arc::new(Engine {
+            outbox,
+            calls: call::Calls::default(),
+            lanes: lanes::Lanes::new(),
+            open_groups: open_groups::OpenGroups::new(),
+            state_lock: state_lock::StateLock::default(),
+            exe,
+        });
         let served = serve(&engine, stream);
         // Whoever asked for what runs now is gone.
         engine.calls.cancel_all(LAST_WAIT);

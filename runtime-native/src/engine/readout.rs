@@ -1,6 +1,6 @@
 //! The kernel's counter files as numbers. Pure: text in, numbers out; what is absent counts as zero.
 
-use super::messages::InterfaceSample;
+use super::messages::{InterfaceSample, Pressure, Stall};
 
 /// A limit at or above this is none: version 1 writes the largest page count there is.
 const NO_LIMIT: u64 = 1 << 62;
@@ -15,10 +15,27 @@ pub fn limit(text: &str) -> u64 {
     Some(number(text)).filter(|&limit| limit < NO_LIMIT).unwrap_or(0)
 }
 
-/// The value after `key` in a file of `key value` lines.
-pub fn field(text: &str, key: &str) -> u64 {
-    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-    value.map_or(0, number)
+/// The values after `keys` in a file of `key value` lines, in one pass.
+pub fn fields<const N: usize>(text: &str, keys: [&str; N]) -> [u64; N] {
+    let mut values = [0; N];
+    for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+        if let Some(at) = keys.iter().position(|&wanted| wanted == key) {
+            values[at] = number(value);
+        }
+    }
+    values
+}
+
+/// A file of pressure stall information (Documentation/accounting/psi.rst): a line `some` and mostly a line `full`.
+pub fn pressure(text: &str) -> Pressure {
+    let line = |kind: &str| stall(text.lines().find_map(|line| line.strip_prefix(kind)).unwrap_or_default());
+    Pressure { some: line("some "), full: line("full ") }
+}
+
+fn stall(line: &str) -> Stall {
+    let value = |key: &str| line.split(' ').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=')).unwrap_or("0");
+    let share = |key: &str| value(key).parse().unwrap_or(0.0);
+    Stall { avg10: share("avg10"), avg60: share("avg60"), avg300: share("avg300"), total: value("total").to_owned() }
 }
 
 /// Interfaces of /proc/PID/net/dev (proc_pid_net(5)), the loopback left out.
@@ -33,9 +50,13 @@ fn interface(line: &str) -> Option<InterfaceSample> {
     Some(InterfaceSample {
         name: name.trim().to_owned(),
         rx_bytes: counter(0)?,
+        rx_packets: counter(1)?,
         rx_errors: counter(2)?,
+        rx_dropped: counter(3)?,
         tx_bytes: counter(8)?,
+        tx_packets: counter(9)?,
         tx_errors: counter(10)?,
+        tx_dropped: counter(11)?,
     })
 }
 
@@ -51,10 +72,19 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_found_by_its_whole_name() {
+    fn fields_are_found_by_their_whole_names() {
         let stat = "pgfault_x 1\npgfault 2\noom_kill 3\n";
-        assert_eq!(field(stat, "pgfault"), 2);
-        assert_eq!(field(stat, "absent"), 0);
+        assert_eq!(fields(stat, ["oom_kill", "absent", "pgfault"]), [3, 0, 2]);
+    }
+
+    #[test]
+    fn pressure_is_read_with_and_without_its_second_line() {
+        let some = "some avg10=1.50 avg60=0.20 avg300=0.03 total=123456\n";
+        let read = pressure(some);
+        assert_eq!((read.some.avg10, read.some.avg300, read.some.total.as_str()), (1.5, 0.03, "123456"));
+        assert_eq!(read.full.total, "0");
+        let both = pressure(&format!("{some}full avg10=0.10 avg60=0.00 avg300=0.00 total=7\n"));
+        assert_eq!((both.full.avg10, both.full.total.as_str()), (0.1, "7"));
     }
 
     #[test]

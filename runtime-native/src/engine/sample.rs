@@ -2,28 +2,50 @@
 
 use super::call::Call;
 use super::cgroup::UNIFIED;
-use super::messages::{CgroupDirs, CgroupSample, GroupAsk, NetworkAsk, NetworkSample, SampleAsk, SampleReply};
-use super::readout::{field, interfaces, limit, number};
+use super::messages::{
+    CgroupDirs, CgroupSample, GroupAsk, NetworkAsk, NetworkSample, Pressures, SampleAsk, SampleReply,
+};
+use super::open_groups::{OpenGroup, OpenGroups};
+use super::readout::{fields, interfaces, limit, number, pressure};
 use crate::frame::FrameError;
+use rustix::io::pread;
 use std::fs;
-use std::path::Path;
+use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// More than any of the files has.
+const FILE_BYTES: usize = 16 << 10;
 
 /// Reads every group and network asked for; those that are gone are left out.
 pub fn sample(ask: &SampleAsk, call: &Call) -> Result<SampleReply, FrameError> {
-    let groups = ask.groups.iter().filter_map(group).collect();
+    let open = &call.engine.open_groups;
+    let mut buffer = vec![0; FILE_BYTES];
+    let groups = ask.groups.iter().filter_map(|group| sample_group(&ask.mounts, group, open, &mut buffer)).collect();
+    open.forget_unused();
     call.check()?;
     Ok(SampleReply { groups, networks: ask.networks.iter().filter_map(network).collect() })
 }
 
-fn group(ask: &GroupAsk) -> Option<CgroupSample> {
-    let counters = match ask.dirs.get(UNIFIED) {
-        Some(dir) => version2(Path::new(dir))?,
-        None => version1(&ask.dirs)?,
+/// The group by the files that are open already; those of a group that was made anew are of no use, so it is opened again.
+fn sample_group(mounts: &CgroupDirs, ask: &GroupAsk, open: &OpenGroups, buffer: &mut [u8]) -> Option<CgroupSample> {
+    let known = open.take(&ask.id, &ask.path);
+    let read = |group: OpenGroup, buffer: &mut [u8]| {
+        let counters = counters(mounts, &group.files, buffer)?;
+        open.put(&ask.id, group);
+        Some(counters)
     };
+    let counters = known.and_then(|group| read(group, buffer)).or_else(|| {
+        let path = |(controller, name): &(&str, &str)| Some(format!("{}{}/{name}", mounts.get(*controller)?, ask.path));
+        let files: &[_] = if mounts.contains_key(UNIFIED) { &VERSION_2 } else { &VERSION_1 };
+        read(OpenGroup::open(&ask.path, files.iter().map(path)), buffer)
+    })?;
+    Some(written(ask, counters))
+}
+
+fn written(ask: &GroupAsk, counters: Counters) -> CgroupSample {
     let at_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let text = |value: u64| value.to_string();
-    Some(CgroupSample {
+    CgroupSample {
         id: ask.id.clone(),
         at_ns: at_ns.to_string(),
         cpu_usage_ns: text(counters.cpu_usage_ns),
@@ -37,7 +59,8 @@ fn group(ask: &GroupAsk) -> Option<CgroupSample> {
         swap_limit_bytes: text(counters.swap_limit),
         pids: text(counters.pids),
         oom_kills: text(counters.oom_kills),
-    })
+        pressure: counters.pressure,
+    }
 }
 
 #[derive(Default)]
@@ -53,51 +76,101 @@ struct Counters {
     swap_limit: u64,
     pids: u64,
     oom_kills: u64,
+    pressure: Option<Pressures>,
+}
+
+/// Controller and name of each file that is read, in the order in which `version1` reads them.
+const VERSION_1: [(&str, &str); 7] = [
+    ("cpuacct", "cpuacct.usage"),
+    ("memory", "memory.usage_in_bytes"),
+    ("memory", "memory.stat"),
+    ("memory", "memory.limit_in_bytes"),
+    ("memory", "memory.memsw.limit_in_bytes"),
+    ("pids", "pids.current"),
+    ("memory", "memory.oom_control"),
+];
+
+/// The same for `version2`.
+const VERSION_2: [(&str, &str); 11] = [
+    (UNIFIED, "cpu.stat"),
+    (UNIFIED, "memory.current"),
+    (UNIFIED, "memory.stat"),
+    (UNIFIED, "memory.swap.current"),
+    (UNIFIED, "memory.max"),
+    (UNIFIED, "memory.swap.max"),
+    (UNIFIED, "pids.current"),
+    (UNIFIED, "memory.events"),
+    (UNIFIED, "cpu.pressure"),
+    (UNIFIED, "memory.pressure"),
+    (UNIFIED, "io.pressure"),
+];
+
+fn counters(mounts: &CgroupDirs, opened: &[Option<OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
+    let files: Vec<Option<&OwnedFd>> = opened.iter().map(Option::as_ref).collect();
+    if mounts.contains_key(UNIFIED) { version2(&files, buffer) } else { version1(&files, buffer) }
+}
+
+/// Text of an open file from its beginning; `None` when the group has been removed.
+fn text<'a>(file: Option<&OwnedFd>, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let length = pread(file?, &mut *buffer, 0).ok()?;
+    std::str::from_utf8(&buffer[..length]).ok()
 }
 
 /// Version 1: one directory per controller; a group is gone when its memory and its CPU time are.
-fn version1(dirs: &CgroupDirs) -> Option<Counters> {
-    let read = |controller: &str, file: &str| fs::read_to_string(Path::new(dirs.get(controller)?).join(file)).ok();
-    let cpu = read("cpuacct", "cpuacct.usage");
-    let memory = read("memory", "memory.usage_in_bytes");
-    if cpu.is_none() && memory.is_none() {
+fn version1(files: &[Option<&OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
+    let &[usage, memory, stat, memory_limit, memsw_limit, pids, oom_control] = files else { return None };
+    let cpu_usage = text(usage, buffer).map(number);
+    let memory_usage = text(memory, buffer).map(number);
+    if cpu_usage.is_none() && memory_usage.is_none() {
         return None;
     }
-    let or_empty = |controller: &str, file: &str| read(controller, file).unwrap_or_default();
-    let stat = or_empty("memory", "memory.stat");
-    let memory_limit = limit(&or_empty("memory", "memory.limit_in_bytes"));
+    let keys = ["total_inactive_file", "total_rss", "total_pgfault", "total_pgmajfault", "total_swap"];
+    let [inactive_file, rss, page_faults, major_page_faults, swap_usage] =
+        text(stat, buffer).map_or([0; 5], |stat| fields(stat, keys));
+    let memory_limit = text(memory_limit, buffer).map_or(0, limit);
     Some(Counters {
-        cpu_usage_ns: cpu.map_or(0, |text| number(&text)),
-        memory_usage: memory.map_or(0, |text| number(&text)),
-        inactive_file: field(&stat, "total_inactive_file"),
-        rss: field(&stat, "total_rss"),
-        page_faults: field(&stat, "total_pgfault"),
-        major_page_faults: field(&stat, "total_pgmajfault"),
-        swap_usage: field(&stat, "total_swap"),
+        cpu_usage_ns: cpu_usage.unwrap_or(0),
+        memory_usage: memory_usage.unwrap_or(0),
+        inactive_file,
+        rss,
+        page_faults,
+        major_page_faults,
+        swap_usage,
         memory_limit,
         // memsw counts memory and swap together.
-        swap_limit: limit(&or_empty("memory", "memory.memsw.limit_in_bytes")).saturating_sub(memory_limit),
-        pids: number(&or_empty("pids", "pids.current")),
-        oom_kills: field(&or_empty("memory", "memory.oom_control"), "oom_kill"),
+        swap_limit: text(memsw_limit, buffer).map_or(0, limit).saturating_sub(memory_limit),
+        pids: text(pids, buffer).map_or(0, number),
+        oom_kills: text(oom_control, buffer).map_or(0, |events| fields(events, ["oom_kill"])[0]),
+        pressure: None,
     })
 }
 
-fn version2(dir: &Path) -> Option<Counters> {
-    let cpu = fs::read_to_string(dir.join("cpu.stat")).ok()?;
-    let read = |file: &str| fs::read_to_string(dir.join(file)).unwrap_or_default();
-    let stat = read("memory.stat");
+fn version2(files: &[Option<&OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
+    let &[cpu, memory, stat, swap, memory_max, swap_max, pids, events, cpu_psi, memory_psi, io_psi] = files else {
+        return None;
+    };
+    let [cpu_usage_us] = fields(text(cpu, buffer)?, ["usage_usec"]);
+    let keys = ["inactive_file", "anon", "pgfault", "pgmajfault"];
+    let [inactive_file, rss, page_faults, major_page_faults] =
+        text(stat, buffer).map_or([0; 4], |stat| fields(stat, keys));
+    let mut psi = |file| text(file, buffer).map(pressure);
+    let pressure = match (psi(cpu_psi), psi(memory_psi), psi(io_psi)) {
+        (Some(cpu), Some(memory), Some(io)) => Some(Pressures { cpu, memory, io }),
+        _ => None,
+    };
     Some(Counters {
-        cpu_usage_ns: field(&cpu, "usage_usec") * 1000,
-        memory_usage: number(&read("memory.current")),
-        inactive_file: field(&stat, "inactive_file"),
-        rss: field(&stat, "anon"),
-        page_faults: field(&stat, "pgfault"),
-        major_page_faults: field(&stat, "pgmajfault"),
-        swap_usage: number(&read("memory.swap.current")),
-        memory_limit: limit(&read("memory.max")),
-        swap_limit: limit(&read("memory.swap.max")),
-        pids: number(&read("pids.current")),
-        oom_kills: field(&read("memory.events"), "oom_kill"),
+        cpu_usage_ns: cpu_usage_us * 1000,
+        memory_usage: text(memory, buffer).map_or(0, number),
+        inactive_file,
+        rss,
+        page_faults,
+        major_page_faults,
+        swap_usage: text(swap, buffer).map_or(0, number),
+        memory_limit: text(memory_max, buffer).map_or(0, limit),
+        swap_limit: text(swap_max, buffer).map_or(0, limit),
+        pids: text(pids, buffer).map_or(0, number),
+        oom_kills: text(events, buffer).map_or(0, |events| fields(events, ["oom_kill"])[0]),
+        pressure,
     })
 }
 

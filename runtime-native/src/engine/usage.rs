@@ -16,13 +16,14 @@ use std::path::Path;
 const BLOCK_BYTES: u64 = 512;
 const ATTEMPTS: usize = 4;
 
-/// Allocated bytes and inodes of each tree, a hard-linked file counted once; mounts below are not entered.
+/// Allocated bytes and inodes of each tree, a hard-linked file counted once; mounts below are not entered. A tree that
+/// is not there has none.
 pub fn disk_usage(ask: &DiskUsageAsk, call: &Call) -> Result<DiskUsageReply, FrameError> {
     let usage = ask.paths.iter().map(|path| tree_usage(path, call));
     Ok(DiskUsageReply { usage: usage.collect::<Result<_, _>>()? })
 }
 
-fn tree_usage(path: &str, call: &Call) -> Result<TreeUsage, FrameError> {
+fn tree_usage(path: &str, call: &Call) -> Result<Option<TreeUsage>, FrameError> {
     let mut result = Err(Errno::STALE);
     for _ in 0..ATTEMPTS {
         call.check()?;
@@ -32,8 +33,13 @@ fn tree_usage(path: &str, call: &Call) -> Result<TreeUsage, FrameError> {
         }
     }
     call.check()?;
-    let count = result.map_err(|error| failed(format!("measure {path}"), error))?;
-    Ok(TreeUsage { bytes: (count.blocks * BLOCK_BYTES).to_string(), inodes: count.inodes.to_string() })
+    match result {
+        Ok(count) => {
+            Ok(Some(TreeUsage { bytes: (count.blocks * BLOCK_BYTES).to_string(), inodes: count.inodes.to_string() }))
+        }
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(failed(format!("measure {path}"), error)),
+    }
 }
 
 fn attempt<'a>(path: &str, call: &'a Call) -> Result<Count<'a>, Errno> {

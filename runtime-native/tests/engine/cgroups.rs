@@ -31,7 +31,7 @@ fn a_cgroup_of_version_2_is_sampled_killed_and_removed() {
     let Some(dirs) = unified("second") else { return };
     let mut child = populate(&dirs);
     let mut engine = Engine::start();
-    let ask = json!({ "groups": [{ "id": "a", "dirs": dirs }], "networks": [] });
+    let ask = json!({ "mounts": dirs, "groups": [{ "id": "a", "path": "" }], "networks": [] });
     assert_eq!(engine.call("sample", ask).unwrap()["groups"][0]["id"], "a");
     engine.call("removeCgroup", json!({ "dirs": dirs, "timeoutMs": 5000 })).unwrap();
     assert!(!Path::new(dirs["unified"].as_str().unwrap()).exists());
@@ -52,10 +52,11 @@ fn a_living_cgroup_is_sampled_then_killed_and_removed_with_its_children() {
     let below = Path::new(dirs.as_object().unwrap().values().next().unwrap().as_str().unwrap()).join("below/deeper");
     std::fs::create_dir_all(&below).unwrap();
     let mut engine = Engine::start();
-    let gone = json!({ "memory": "/sys/fs/cgroup/memory/no-such", "cpuacct": "/sys/fs/cgroup/cpuacct/no-such" });
-    let groups = json!([{ "id": "a", "dirs": dirs }, { "id": "gone", "dirs": gone }]);
+    let groups = json!([{ "id": "a", "path": "" }, { "id": "gone", "path": "/gone" }]);
     let networks = json!([{ "id": "n", "pid": std::process::id() }, { "id": "gone", "pid": 4_000_000 }]);
-    let reply = engine.call("sample", json!({ "groups": groups, "networks": networks })).unwrap();
+    let ask = json!({ "mounts": dirs, "groups": groups, "networks": networks });
+    let reply = engine.call("sample", ask.clone()).unwrap();
+    assert_eq!(engine.call("sample", ask.clone()).unwrap()["groups"].as_array().unwrap().len(), 1, "not read again");
     let sampled = reply["groups"].as_array().unwrap();
     assert_eq!(sampled.len(), 1);
     let number = |key: &str| sampled[0][key].as_str().unwrap().parse::<u64>().unwrap();
@@ -64,9 +65,14 @@ fn a_living_cgroup_is_sampled_then_killed_and_removed_with_its_children() {
     assert_eq!((number("memoryLimitBytes"), number("oomKills")), (0, 0));
     assert_eq!(reply["networks"].as_array().unwrap().len(), 1);
 
-    let ask = json!({ "dirs": dirs, "timeoutMs": 5000 });
-    engine.call("removeCgroup", ask.clone()).unwrap();
-    engine.call("removeCgroup", ask).unwrap();
+    let removal = json!({ "dirs": dirs, "timeoutMs": 5000 });
+    engine.call("removeCgroup", removal.clone()).unwrap();
+    engine.call("removeCgroup", removal).unwrap();
+    assert_eq!(engine.call("sample", ask.clone()).unwrap()["groups"], json!([]), "what is kept open outlives its group");
+    dirs.as_object().unwrap().values().for_each(|dir| std::fs::create_dir(dir.as_str().unwrap()).unwrap());
+    let anew = engine.call("sample", ask).unwrap();
+    assert_eq!((&anew["groups"][0]["id"], &anew["groups"][0]["pids"]), (&json!("a"), &json!("0")));
+    dirs.as_object().unwrap().values().for_each(|dir| std::fs::remove_dir(dir.as_str().unwrap()).unwrap());
     assert!(dirs.as_object().unwrap().values().all(|dir| !Path::new(dir.as_str().unwrap()).exists()));
     assert!(!child.wait().unwrap().success());
     remove_parents(&dirs);

@@ -1,6 +1,6 @@
 use crate::client::{Engine, Scratch};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, mknodat, openat};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Command;
 
@@ -73,6 +73,7 @@ fn allocated_blocks_are_counted_and_hard_links_once() {
 }
 
 #[test]
-fn a_missing_tree_cannot_be_measured() {
-    assert_eq!(Engine::start().call("diskUsage", json!({ "paths": ["/no/such"] })).unwrap_err().0, "not-found");
+fn a_missing_tree_has_no_size_and_does_not_spoil_the_others() {
+    let usage = Engine::start().call("diskUsage", json!({ "paths": ["/no/such", "/dev/null"] })).unwrap();
+    assert_eq!((&usage["usage"][0], &usage["usage"][1]["inodes"]), (&Value::Null, &json!("1")));
 }
