@@ -49,6 +49,6 @@ test('stats tell the memory and CPU of a running container', async (t) => {
   const { stats } = await daemon.cri.call('ContainerStats', { container_id });
   t.true(BigInt(stats.memory?.working_set_bytes?.value ?? 0) > 0n);
   t.true(BigInt(stats.cpu?.usage_core_nano_seconds?.value ?? 0) > 0n);
-  const listed = (await daemon.cri.call('ListContainerStats', {})).stats.map((each) => each.attributes.id);
+  const listed = (await daemon.cri.call('ListContainerStats', {})).stats.map((each) => each.attributes?.id);
   t.deepEqual(listed, [container_id]);
 });

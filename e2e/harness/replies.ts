@@ -1,3 +1,5 @@
+import type { ContainerStats, PodSandboxStats } from '../../api/cri.ts';
+
 /** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
 export type Replies = {
   Version: { runtime_name: string; runtime_version: string; runtime_api_version: string };
@@ -27,6 +29,8 @@ export type Replies = {
   PortForward: { url: string };
   ContainerStats: { stats: ContainerStats };
   ListContainerStats: { stats: ContainerStats[] };
+  PodSandboxStats: { stats: PodSandboxStats };
+  ListPodSandboxStats: { stats: PodSandboxStats[] };
   PullImage: { image_ref: string };
   ImageStatus: { image: Image | null };
   ListImages: { images: Image[] };
@@ -37,6 +41,8 @@ export type Replies = {
 /** The same of replies that come as a stream. */
 export type StreamReplies = {
   GetContainerEvents: ContainerEvent;
+  StreamContainerStats: { container_stats: ContainerStats[] };
+  StreamPodSandboxStats: { pod_sandbox_stats: PodSandboxStats[] };
 };
 
 export type ContainerEvent = {
@@ -69,10 +75,5 @@ export type ContainerStatus = {
   image_id: string;
   log_path: string;
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
-};
-export type ContainerStats = {
-  attributes: { id: string };
-  cpu: { usage_core_nano_seconds: { value: string } | null } | null;
-  memory: { working_set_bytes: { value: string } | null } | null;
 };
 export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string };
