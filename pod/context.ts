@@ -45,6 +45,8 @@ export type Settings = {
   /** Host paths of mounts that are an error when they are missing; others are made. */
   absentMountSourcesToReject: readonly string[];
   imageVolumes: VolumePolicy;
+  /** Where the files of CDI devices are; later ones count more. */
+  cdiSpecDirs: readonly string[];
 };
 
 /** What runs the containers of pods that ask for one handler. */

@@ -74,6 +74,7 @@ export type ContainerStatus = {
   image_ref: string;
   image_id: string;
   log_path: string;
+  user: { linux: { uid: string; gid: string; supplemental_groups: string[] } };
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
 };
 export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string };

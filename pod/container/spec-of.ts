@@ -1,6 +1,9 @@
 import { type ContainerConfig, decode } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Image } from '../../image/record.ts';
+import { withEdits } from '../cdi/apply.ts';
+import { askedCdiDevices } from '../cdi/names.ts';
+import { cdiEdits } from '../cdi/read.ts';
 import type { PodContext } from '../context.ts';
 import { containerPaths, podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
@@ -24,7 +27,7 @@ export type SpecParts = {
 
 /**
  * The container's OCI configuration and the user it runs as. Makes the directories of the volumes that the image
- * declares. Errors are those of `gather` and `containerSpec`.
+ * declares. Errors are those of `gather`, `containerSpec` and `cdiEdits`.
  */
 export async function specOf(context: PodContext, parts: SpecParts): Promise<Made> {
   const { sandbox, image, id, config, files } = parts;
@@ -54,7 +57,9 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
     found: await gather(config, seesAllDevices({ container, handler: handler.settings })),
     ...(targetPid !== undefined && { targetPid }),
   });
-  return { ...made, spec: await withDeclaredVolumes(context, parts, made) };
+  const edits = await cdiEdits(askedCdiDevices(config), context.settings.cdiSpecDirs);
+  const spec = withEdits(await withDeclaredVolumes(context, parts, made), edits);
+  return { spec, user: { ...made.user, groups: spec.process.user.additionalGids } };
 }
 
 /** What the operator wants of the volumes that the image declares. */

@@ -45,6 +45,13 @@ async function nodesBelow(path: string, as: string, access: string): Promise<Fou
   return (await Promise.all(found)).flat();
 }
 
+/** The device or fifo at the path, links followed; undefined when there is none. */
+export async function nodeAt(path: string): Promise<FoundDevice | undefined> {
+  const node = await stat(path, { bigint: true }).catch(() => undefined);
+  if (node?.isFIFO()) return { path, type: 'p', major: 0, minor: 0, fileMode: Number(node.mode) & 0o7777, access: 'rwm' };
+  return node && nodes(node, path, 'rwm')[0];
+}
+
 function nodes(node: BigIntStats, path: string, access: string): FoundDevice[] {
   if (!node.isCharacterDevice() && !node.isBlockDevice()) return [];
   const type = node.isBlockDevice() ? 'b' : 'c';

@@ -7,8 +7,16 @@ export type OciSpec = {
   root: { path: string; readonly: boolean };
   mounts: OciMount[];
   annotations: Record<string, string>;
+  hooks?: OciHooks;
   linux: OciLinux;
 };
+
+/** Programs to run at steps of a container's life (config.md, POSIX-platform Hooks); `timeout` in seconds. */
+export type OciHooks = { [step in HookName]?: OciHook[] };
+
+export type HookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
+
+export type OciHook = { path: string; args?: string[]; env?: string[]; timeout?: number };
 
 /** `process` (config.md). */
 export type OciProcess = {
@@ -55,11 +63,23 @@ export type OciLinux = {
   devices: OciDevice[];
   cgroupsPath: string;
   resources: OciResources;
+  /** By the name that the interface has on the host (runtime-spec 1.3). */
+  netDevices?: Record<string, { name: string }>;
+  intelRdt?: OciIntelRdt;
   rootfsPropagation?: 'shared' | 'slave' | 'private';
   seccomp?: OciSeccomp;
   maskedPaths: string[];
   readonlyPaths: string[];
   mountLabel?: string;
+};
+
+/** Class of the kernel's resource control (config-linux.md, Intel RDT). */
+export type OciIntelRdt = {
+  closID?: string;
+  l3CacheSchema?: string;
+  memBwSchema?: string;
+  schemata?: string[];
+  enableMonitoring?: boolean;
 };
 
 /** A namespace to join by `path`, or to make when there is none. */
