@@ -135,6 +135,12 @@ export type FetchLayerAsk = {
   stallMs: number;
 };
 
+/** What an unpacked layer holds; `implied`: directories that are in it only because something lies in them. */
+export type FetchLayerReply = { unpackedBytes: string; usedBytes: string; inodes: string; implied: string[] };
+
+/** A layer to put in its place. Its implied directories become what the layers below it, the topmost first, have there. */
+export type LayerMove = { from: string; to: string; implied: string[]; below: string[] };
+
 /** Every call the engine answers, by name. `cancel` may name any call in flight; that call then fails as `cancelled`. */
 export type EngineCalls = {
   hello: { ask: { protocol: number }; reply: { protocol: number; version: string; pid: number } };
@@ -175,9 +181,9 @@ export type EngineCalls = {
     reply: { totalBytes: string; freeBytes: string; totalInodes: string; freeInodes: string; type: string };
   };
   /** While it runs the engine sends `progress` events `{of, bytes}` (compressed bytes so far), at most ten a second. */
-  fetchLayer: { ask: FetchLayerAsk; reply: { unpackedBytes: string; usedBytes: string; inodes: string } };
-  /** syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */
-  commitLayers: { ask: { moves: { from: string; to: string }[] }; reply: Record<string, never> };
+  fetchLayer: { ask: FetchLayerAsk; reply: FetchLayerReply };
+  /** Settles the layers in their order, syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */
+  commitLayers: { ask: { moves: LayerMove[] }; reply: Record<string, never> };
 };
 
 /** Unasked messages of the engine. */

@@ -132,10 +132,14 @@ const engineCalls = {
       minBytesPerStall: 1024,
       stallMs: 30_000,
     },
-    reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3' },
+    reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
   },
   commitLayers: {
-    ask: { moves: [{ from: '/var/lib/berth/layers/tmp-1', to: '/var/lib/berth/layers/sha256-aa' }] },
+    ask: {
+      moves: [
+        { from: '/var/lib/berth/tmp/1', to: '/var/lib/berth/layers/aa', implied: ['tmp'], below: ['/var/lib/berth/layers/bb'] },
+      ],
+    },
     reply: {},
   },
 } satisfies EngineCalls;

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { containerConfig, createContainer, exec, runPod } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
-const images = ['docker.io/berth/layers:1', 'docker.io/berth/zstd:1', 'docker.io/berth/plain:1'] as const;
+const images = ['docker.io/berth/layers:1', 'docker.io/berth/zstd:1', 'docker.io/berth/plain:1', 'docker.io/berth/parentless:1'] as const;
 const stage = story({ images });
 
 async function shellIn(t: ExecutionContext, image: string): Promise<(script: string) => Promise<string>> {
@@ -34,6 +34,12 @@ test('hard links, symbolic links, owners and modes are as in the layer', async (
   t.is(await sh('test /data/kept -ef /data/hard && stat -c %h /data/kept'), '2\n');
   t.is(await sh('readlink /data/soft; cat /data/soft'), 'kept\none');
   t.is(await sh('stat -c "%u:%g %a" /owned /tmp'), '33:33 2750\n0:0 1777\n');
+});
+
+test('a layer without entries for its directories leaves them as the layers below have them', async (t) => {
+  const sh = await shellIn(t, images[3]);
+  t.is(await sh('readlink /var/run; cat /run/app/pid'), '/run\n1');
+  t.is(await sh('stat -c %a /tmp /root'), '1777\n700\n');
 });
 
 test('no image holds the decoy of another architecture', async (t) => {

@@ -32,8 +32,8 @@ async function fetchOnce({ descriptor, diffId }: LayerAsk, options: FetchOptions
   const target = temporary();
   const ask = { ...source, digest, sizeBytes, compression, diffId, target, minBytesPerStall, stallMs };
   try {
-    const { usedBytes, inodes } = await engine.call('fetchLayer', ask, { signal });
-    return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) } };
+    const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, { signal });
+    return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };
   } catch (error) {
     // An engine that fails removes what it unpacked; one that died could not.
     if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [target] });

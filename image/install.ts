@@ -72,7 +72,7 @@ export async function install(
     signal.throwIfAborted();
     image = await timed(meter, 'pull', 'commit', () =>
       inTurn(async () => {
-        await layers.commit(unpacked);
+        await layers.commit(unpacked, diffIds);
         const manifest = {
           name: `${repositoryOf(found.reference)}@${chosen.digest}`,
           listed: chosen.digest === found.top.digest,

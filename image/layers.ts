@@ -10,8 +10,8 @@ export type LayerUsage = { usedBytes: bigint; inodes: bigint };
 /** Of a layer that nobody counted. */
 export const noUsage: LayerUsage = { usedBytes: 0n, inodes: 0n };
 
-/** A layer unpacked below the temporary folder, not yet in its place. */
-export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsage };
+/** A layer unpacked below the temporary folder, not yet in its place; `implied`: directories that it leaves to the layers below. */
+export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsage; implied: string[] };
 
 /** The layer folders: a layer is there when its folder is, and never changes then. */
 export type Layers = {
@@ -25,8 +25,8 @@ export type Layers = {
   /** Keeps layers, present or coming, from `discard` until the returned function is called. */
   claim(diffIds: readonly string[]): () => void;
   isClaimed(diffId: string): boolean;
-  /** Moves those of the unpacked layers that are not there yet to their place, durably. */
-  commit(unpacked: readonly UnpackedLayer[]): Promise<void>;
+  /** Moves those of the unpacked layers that are not there yet to their place in the image of these layers, durably. */
+  commit(unpacked: readonly UnpackedLayer[], diffIds: readonly string[]): Promise<void>;
   /** Takes layers away: out of sight when it resolves, off the disk soon after. */
   discard(diffIds: readonly string[]): Promise<void>;
   /** Removes what was unpacked unless it has been moved to its place. */
@@ -80,9 +80,13 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
     usage: () => ({ ...total, path: folders.layers }),
     isClaimed: (diffId) => claims.has(diffId),
     claim: (diffIds) => claimIn(claims, diffIds),
-    async commit(unpacked) {
-      const added = unpacked.filter(({ diffId }) => !present.has(diffId));
-      const moves = added.map(({ diffId, directory }) => ({ from: directory, to: pathOf(diffId) }));
+    async commit(unpacked, diffIds) {
+      const level = ({ diffId }: UnpackedLayer): number => diffIds.indexOf(diffId);
+      const added = unpacked.filter(({ diffId }) => !present.has(diffId)).sort((a, b) => level(a) - level(b));
+      const moves = added.map((layer) => {
+        const below = diffIds.slice(0, level(layer)).reverse().map(pathOf);
+        return { from: layer.directory, to: pathOf(layer.diffId), implied: layer.implied, below };
+      });
       if (moves.length > 0) await engine.call('commitLayers', { moves });
       for (const layer of added) {
         present.set(layer.diffId, layer.usage);

@@ -126,7 +126,7 @@ function nat(daemon: Daemon): string[] {
 
 /** Anything with an id of ours in its name, temporary files in the root, files and sockets in the state directory. */
 function files(daemon: Daemon, ids: readonly string[]): string[] {
-  const temporary = /\/(tmp|temp|partial|new|staging|trash|doomed)\/./;
+  const temporary = /^\/tmp\/.|\/(temp|partial|new|staging|trash|doomed)\/./;
   const kept = /\.(db|log|lock)(-wal|-shm|-journal)?$/;
   const enter = (path: string) => !names(path, ids) && path.slice(daemon.directory.length).split('/').length < 6;
   const inRoot = below(daemon.root, enter).filter(

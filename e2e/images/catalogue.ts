@@ -160,6 +160,14 @@ function forUnpacking(): Image[] {
       layers: [{ ...shell, compression: 'none' }, only(file('plain', 'yes'))],
     },
     ...forVolumes(),
+    {
+      names: ['berth/parentless:1'],
+      format: 'oci',
+      layers: [
+        shell,
+        { ...only(file('var/run/app/pid', '1'), file('tmp/x', ''), file('root/.profile', '')), parentless: true },
+      ],
+    },
     { names: ['berth/bulk:1'], format: 'docker', layers: [shell, ...bulkLayers()] },
   ];
 }

@@ -3,7 +3,12 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { withParents } from './debian.ts';
 import { tarOf, type Entry } from './tar.ts';
 
-export type Layer = { readonly entries: readonly Entry[]; readonly compression?: 'gzip' | 'zstd' | 'none' };
+export type Layer = {
+  readonly entries: readonly Entry[];
+  readonly compression?: 'gzip' | 'zstd' | 'none';
+  /** Leaves out directories that no entry names. */
+  readonly parentless?: true;
+};
 
 /** An image as the catalogue describes it; `names` are `repository:tag`. */
 export type Image = {
@@ -110,7 +115,7 @@ function packed(layer: Layer): Packed {
 }
 
 function pack(layer: Layer): Packed {
-  const tar = tarOf(withParents(layer.entries));
+  const tar = tarOf(layer.parentless === true ? layer.entries : withParents(layer.entries));
   const compression = layer.compression ?? 'gzip';
   const bytes =
     compression === 'gzip' ? gzipSync(tar, { level: 6 }) : compression === 'zstd' ? zstdCompressSync(tar) : tar;

@@ -1,17 +1,18 @@
-//! commitLayers: unpacked layers made durable, then visible.
+//! commitLayers: unpacked layers settled on those below them, made durable, then visible.
 
 use super::call::Call;
 use super::errors::failed;
 use super::messages::{CommitLayersAsk, Done, LayerMove};
 use super::{dirs, tree};
 use crate::frame::FrameError;
+use crate::unpack;
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, fsync, openat, renameat_with, syncfs};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// Writes the layers' file system out once, renames each layer, then writes the folders out. A target that is there
+/// Settles each layer on those below it, writes the layers' file system out once, renames each layer, then writes the folders out. A target that is there
 /// already wins and the source is removed, so a repeated commit succeeds.
 pub fn commit_layers(ask: &CommitLayersAsk, call: &Call) -> Result<Done, FrameError> {
     let Some(first) = ask.moves.first() else { return Ok(Done {}) };
@@ -22,6 +23,7 @@ pub fn commit_layers(ask: &CommitLayersAsk, call: &Call) -> Result<Done, FrameEr
         let made = dirs::make(folder, 0o700, &mut Vec::new());
         made.map_err(|error| failed(format!("make {}", folder.display()), error))?;
     }
+    ask.moves.iter().try_for_each(|layer| settle(layer, &ask.moves))?;
     let layers = Path::new(&first.to).parent().unwrap_or(Path::new("/"));
     syncfs(open(layers)?).map_err(|error| failed(format!("syncfs {}", layers.display()), error))?;
     call.check()?;
@@ -30,6 +32,21 @@ pub fn commit_layers(ask: &CommitLayersAsk, call: &Call) -> Result<Done, FrameEr
         fsync(open(folder)?).map_err(|error| failed(format!("fsync {}", folder.display()), error))?;
     }
     Ok(Done {})
+}
+
+/// Layers that are committed with this one may still lie where they were unpacked.
+fn settle(layer: &LayerMove, moves: &[LayerMove]) -> Result<(), FrameError> {
+    let from = Path::new(&layer.from);
+    if layer.implied.is_empty() || layer.below.is_empty() || !from.exists() {
+        return Ok(());
+    }
+    let here = |to: &String| {
+        let unpacked = moves.iter().find(|other| other.to == *to).map(|other| Path::new(&other.from));
+        unpacked.filter(|path| path.exists()).unwrap_or(Path::new(to)).to_owned()
+    };
+    let below: Vec<_> = layer.below.iter().map(here).collect();
+    unpack::settle(from, &below, &layer.implied)
+        .map_err(|error| failed(format!("settle {} on the layers below", layer.from), error))
 }
 
 fn move_one(layer: &LayerMove) -> Result<(), FrameError> {

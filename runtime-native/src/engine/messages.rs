@@ -287,6 +287,10 @@ pub struct CommitLayersAsk {
 pub struct LayerMove {
     pub from: String,
     pub to: String,
+    /// Directories that no entry of the layer names.
+    pub implied: Vec<String>,
+    /// The layers below it, the topmost first, where they will be.
+    pub below: Vec<String>,
 }
 
 /// Compressed bytes of the layer that call `of` has fetched so far.

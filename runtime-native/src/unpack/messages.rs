@@ -46,7 +46,7 @@ pub struct FetchLayerAsk {
 }
 
 /// What an unpacked layer holds; 64-bit integers are decimal strings in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchedLayer {
     /// Bytes of the uncompressed tar.
@@ -58,6 +58,8 @@ pub struct FetchedLayer {
     /// Inodes of the tree, the target directory among them.
     #[serde(serialize_with = "decimal")]
     pub inodes: u64,
+    /// Directories that no entry names, to be settled on the layers below.
+    pub implied: Vec<String>,
 }
 
 fn decimal<S: serde::Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ mod inflate;
 mod limits;
 mod maker;
 mod messages;
+mod settle;
 mod stream;
 mod tar;
 #[cfg(test)]
@@ -20,9 +21,10 @@ use std::sync::atomic::AtomicBool;
 
 use self::limits::Limits;
 pub use self::messages::{FetchLayerAsk, FetchedLayer};
+pub use self::settle::settle;
 use self::stream::TarStream;
 use self::tar::Archive;
-use self::tree::Tree;
+use self::tree::{Contents, Tree};
 use crate::frame::FrameError;
 
 /// Fetches the blob of `ask`, checks its digest, size and diffID, and unpacks it below `ask.target`, which it makes.
@@ -60,6 +62,6 @@ fn unpack(stream: TarStream<'_>, mut tree: Tree) -> Result<FetchedLayer, FrameEr
         tree.place(&entry, &mut archive)?;
     }
     let unpacked_bytes = archive.into_source().finish()?;
-    let (inodes, used_bytes) = tree.finish()?;
-    Ok(FetchedLayer { unpacked_bytes, used_bytes, inodes })
+    let Contents { inodes, used_bytes, implied } = tree.finish()?;
+    Ok(FetchedLayer { unpacked_bytes, used_bytes, inodes, implied })
 }

@@ -8,8 +8,8 @@ fn layers_become_visible_at_once_an_existing_one_wins_and_a_repeat_is_fine() {
     scratch.file("temp/two/file", "second");
     scratch.file("layers/two/file", "first");
     let moves = json!({ "moves": [
-        { "from": scratch.at("temp/one"), "to": scratch.at("layers/one") },
-        { "from": scratch.at("temp/two"), "to": scratch.at("layers/two") },
+        { "from": scratch.at("temp/one"), "to": scratch.at("layers/one"), "implied": [], "below": [] },
+        { "from": scratch.at("temp/two"), "to": scratch.at("layers/two"), "implied": [], "below": [] },
     ] });
     let mut engine = Engine::start();
     engine.call("commitLayers", moves.clone()).unwrap();
@@ -23,6 +23,6 @@ fn layers_become_visible_at_once_an_existing_one_wins_and_a_repeat_is_fine() {
 fn a_layer_that_is_nowhere_cannot_be_committed() {
     let scratch = Scratch::new("nowhere");
     scratch.dir("temp");
-    let moves = json!({ "moves": [{ "from": scratch.at("temp/one"), "to": scratch.at("layers/one") }] });
+    let moves = json!({ "moves": [{ "from": scratch.at("temp/one"), "to": scratch.at("layers/one"), "implied": [], "below": [] }] });
     assert_eq!(Engine::start().call("commitLayers", moves).unwrap_err().0, "not-found");
 }

@@ -8,5 +8,6 @@ mod refusal;
 mod scratch;
 mod secure;
 mod server;
+mod settle;
 mod transfer;
 mod tree;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::frame::FrameError;
 use crate::unpack::limits::Limits;
 use crate::unpack::tar::Archive;
-use crate::unpack::tree::Tree;
+use crate::unpack::tree::{Contents, Tree};
 
 pub struct Scratch(PathBuf);
 
@@ -45,14 +45,21 @@ impl Drop for Scratch {
 /// What a tree holds: inodes and bytes on disk.
 pub type Holding = (u64, u64);
 
+/// Unpacks what must unpack, and tells the directories that no entry names.
+pub fn unpack_telling(archive: &[u8]) -> (Scratch, Vec<String>) {
+    let scratch = Scratch::new();
+    let contents = contents(&scratch, archive, Limits::default()).unwrap();
+    (scratch, contents.implied)
+}
+
 /// Unpacks `archive` as a layer.
 pub fn unpack(archive: &[u8], limits: Limits) -> (Scratch, Result<Holding, FrameError>) {
     let scratch = Scratch::new();
-    let outcome = unpack_into(&scratch, archive, limits);
+    let outcome = contents(&scratch, archive, limits).map(|held| (held.inodes, held.used_bytes));
     (scratch, outcome)
 }
 
-fn unpack_into(scratch: &Scratch, archive: &[u8], limits: Limits) -> Result<Holding, FrameError> {
+fn contents(scratch: &Scratch, archive: &[u8], limits: Limits) -> Result<Contents, FrameError> {
     let mut tree = Tree::create(scratch.layer().to_str().unwrap(), limits)?;
     let mut archive = Archive::new(archive);
     while let Some(entry) = archive.next_entry()? {

@@ -74,6 +74,11 @@ impl Pending {
         Ok(())
     }
 
+    /// True when an entry names the directory `path`.
+    pub fn names(&self, path: &[u8]) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// Drops what is known of `path` and all below it.
     pub fn forget(&mut self, path: &[u8]) {
         self.by_path.remove(path);

@@ -26,6 +26,20 @@ use super::limits::{Limits, exceeded};
 use super::tar::{Archive, Entry, Kind};
 use crate::frame::FrameError;
 
+pub use self::remove::discard;
+pub use self::whiteout::is_whiteout;
+
+/// What a complete tree holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Contents {
+    pub inodes: u64,
+    /// On disk, files rounded up to whole blocks.
+    pub used_bytes: u64,
+    /// Directories that were made because something lies in them, not because an entry names them; those with names of
+    /// UTF-8.
+    pub implied: Vec<String>,
+}
+
 /// A layer's tree while it grows.
 pub struct Tree {
     parents: Parents,
@@ -77,9 +91,12 @@ impl Tree {
         }
     }
 
-    /// Sets what had to wait for the last entry, and returns what the tree holds: inodes and bytes on disk.
-    pub fn finish(self) -> Result<(u64, u64), FrameError> {
+    /// Sets what had to wait for the last entry, and returns what the tree holds.
+    pub fn finish(self) -> Result<Contents, FrameError> {
+        let implied = self.parents.implied().filter(|path| !self.pending.names(path));
+        let implied = implied.filter_map(|path| String::from_utf8(path.clone()).ok()).collect();
         self.pending.apply(&self.parents)?;
-        Ok((self.tally.inodes, self.tally.used_bytes))
+        let Tally { inodes, used_bytes, .. } = self.tally;
+        Ok(Contents { inodes, used_bytes, implied })
     }
 }

@@ -1,5 +1,6 @@
 //! The directories that entries go into, opened so that nothing in the layer can lead out of it.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2, readlink};
@@ -13,16 +14,25 @@ use crate::frame::FrameError;
 
 /// Directories within each other, counted from the machine's root, that a symlink may lead to.
 const DEPTH: usize = 400;
+/// Far more than layers have that were not made to be a burden.
+const IMPLIED_MAX: usize = 1000;
 
 /// The layer's top directory and the parent used last, which most often is the next one's too.
 pub struct Parents {
     root: OwnedFd,
     last: Option<(Vec<u8>, OwnedFd)>,
+    /// Directories made here, at most [`IMPLIED_MAX`]: what is left to the layers below beyond that stays plain.
+    implied: BTreeSet<Vec<u8>>,
 }
 
 impl Parents {
     pub fn new(root: OwnedFd) -> Self {
-        Self { root, last: None }
+        Self { root, last: None, implied: BTreeSet::new() }
+    }
+
+    /// The directories that were made for what lies in them.
+    pub fn implied(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.implied.iter()
     }
 
     /// Must be called when a directory or symlink goes away: the path of the last parent may lead elsewhere now.
@@ -52,7 +62,7 @@ impl Parents {
         open_inside(self.root.as_fd(), if path.is_empty() { b"." } else { path })
     }
 
-    fn make(&self, path: &[u8], tally: &mut Tally) -> Result<OwnedFd, FrameError> {
+    fn make(&mut self, path: &[u8], tally: &mut Tally) -> Result<OwnedFd, FrameError> {
         let mut done = Vec::new();
         let mut above = self.find(b"").map_err(failed("open directory", path))?;
         for part in path.split(|byte| *byte == b'/') {
@@ -61,6 +71,9 @@ impl Parents {
                 Ok(directory) => directory,
                 Err(Errno::NOENT | Errno::NOTDIR) => {
                     directory::make_implied(above.as_fd(), part, &next, tally)?;
+                    if self.implied.len() < IMPLIED_MAX {
+                        self.implied.insert(next.clone());
+                    }
                     open_inside(self.root.as_fd(), &next).map_err(failed("open directory", &next))?
                 }
                 Err(errno) => return Err(failed("open directory", &next)(errno)),

@@ -15,6 +15,11 @@ pub fn remove(above: BorrowedFd<'_>, name: &[u8], tally: &mut Tally) -> Result<(
     remove_at_depth(above, name, tally, 0)
 }
 
+/// Removes `name` in `above` with all that it holds, of a tree that is complete.
+pub fn discard(above: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
+    remove(above, name, &mut Tally::new(u64::MAX))
+}
+
 fn remove_at_depth(above: BorrowedFd<'_>, name: &[u8], tally: &mut Tally, depth: usize) -> Result<(), Errno> {
     if depth > DEPTH {
         return Err(Errno::NAMETOOLONG);
