@@ -37,7 +37,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
   for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   const releaseState = holdDirectory(config.state);
-  const store = openStore(config.state);
+  const store = openStore(config.state, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), log);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
   const [images, network, runtimes, host] = await Promise.all([

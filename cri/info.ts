@@ -6,8 +6,9 @@ import type { Container, Sandbox } from '../pod/record.ts';
 /** The verbose `info` of PodSandboxStatus, under CRI-O's keys. */
 export async function sandboxInfo(context: PodContext, sandbox: Sandbox): Promise<Record<string, string>> {
   const image = { image: '', pid: sandbox.shimPid, cgroupParent: sandbox.cgroupParent, networkReleased: sandbox.networkReleased };
+  const shim = context.shims.serves(sandbox.id) ? 'serving' : 'lost';
   const cni = sandbox.attachment ? (JSON.parse(sandbox.attachment.resultJson) as object) : null;
-  return { info: JSON.stringify({ ...image, runtimeHandler: sandbox.handler || context.runtimes.defaultName, cniResult: cni }) };
+  return { info: JSON.stringify({ ...image, shim, runtimeHandler: sandbox.handler || context.runtimes.defaultName, cniResult: cni }) };
 }
 
 /** The verbose `info` of ContainerStatus, under CRI-O's keys. */

@@ -1,11 +1,13 @@
-import type { SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { RuntimeError } from '../api/errors.ts';
+import type { Log } from '../api/observe.ts';
 import { openDatabase } from '../host/database.ts';
 import type { Container, Sandbox } from './record.ts';
 
 const migrations = [
   `CREATE TABLE sandbox (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT;
    CREATE TABLE container (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT`,
+  `CREATE TABLE boot (id TEXT NOT NULL) STRICT`,
 ];
 
 /** One kind of record: an immutable view in memory, every change committed before it is seen. */
@@ -26,9 +28,13 @@ export type Store = {
   close(): void;
 };
 
-/** Opens `state.db` in the state directory. Throws `unsupported` when a newer release wrote it. */
-export function openStore(stateDir: string): Store {
+/**
+ * Opens `state.db` in the state directory; what another boot than `bootId` wrote counts for nothing. Throws
+ * `unsupported` when a newer release wrote it.
+ */
+export function openStore(stateDir: string, bootId: string, log: Log): Store {
   const database = openDatabase(`${stateDir}/state.db`, migrations);
+  forgetOtherBoot(database, bootId, log);
   const statements = (table: string) => ({
     load: database.prepare(`SELECT record, config FROM ${table}`),
     put: database.prepare(
@@ -44,6 +50,16 @@ export function openStore(stateDir: string): Store {
     containersOf: (sandboxId) => [...containers.all()].filter((container) => container.sandboxId === sandboxId),
     close: () => database.close(),
   };
+}
+
+function forgetOtherBoot(database: DatabaseSync, bootId: string, log: Log): void {
+  const written = database.prepare('SELECT id FROM boot').get() as { id: string } | undefined;
+  if (written?.id === bootId) return;
+  if (written) {
+    log.info('the machine has been started anew: pods of before count no more', { boot: bootId, before: written.id });
+    database.exec('BEGIN; DELETE FROM sandbox; DELETE FROM container; DELETE FROM boot; COMMIT');
+  }
+  database.prepare('INSERT INTO boot (id) VALUES (?)').run(bootId);
 }
 
 type Statements = {

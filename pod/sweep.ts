@@ -59,13 +59,16 @@ async function removePods({ engine, log, roots, store }: PodContext): Promise<vo
 async function removeContainers({ engine, log, roots, store }: PodContext): Promise<void> {
   const layers = await names(`${roots.root}/containers`);
   const bundles = await names(`${roots.state}/containers`);
-  const orphans = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id)).map((id) => containerPaths(roots, id));
-  if (orphans.length === 0) return;
+  const handlers = await names(`${roots.state}/oci`);
+  const ids = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id));
+  if (ids.length === 0) return;
+  const orphans = ids.map((id) => containerPaths(roots, id));
+  const known = handlers.flatMap((handler) => ids.map((id) => `${roots.state}/oci/${handler}/${id}`));
   await engine.call('removeTrees', {
     unmount: (await Promise.all(orphans.map(containerMountPoints))).flat(),
-    remove: orphans.flatMap((paths) => [paths.bundle, paths.writable]),
+    remove: [...orphans.flatMap((paths) => [paths.bundle, paths.writable]), ...known],
   });
-  log.info('containers without record removed', { containers: orphans.length });
+  log.info('containers without record removed', { containers: ids.length });
 }
 
 async function names(directory: string): Promise<string[]> {

@@ -43,6 +43,8 @@ export type DaemonOptions = {
   readonly runtime?: 'berth' | 'containerd';
   /** More options for berthd; containerd ignores them. */
   readonly args?: readonly string[];
+  /** Environment of berthd besides the test's own; containerd ignores it. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Called before the first start, e.g. to mount a file system on `root`. */
   readonly prepare?: (paths: { directory: string; root: string; state: string }) => void;
 };
@@ -63,7 +65,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     registries: options.registries ?? [],
   };
   const runtime = options.runtime ?? process.env['BERTH_E2E_PEER'] ?? 'berth';
-  const launched = runtime === 'containerd' ? containerd(parts) : berthd(parts, options.args ?? []);
+  const launched = runtime === 'containerd' ? containerd(parts) : berthd(parts, options);
   const logPath = join(directory, 'daemon.log');
   const cri = connectCri(socket);
   let running: Running | undefined;
@@ -93,7 +95,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 
 function berthd(
   parts: DaemonParts,
-  more: readonly string[],
+  { args: more = [], env = {} }: DaemonOptions,
 ): { command: string; args: string[]; env: Record<string, string> } {
   const registries = join(parts.directory, 'registries.conf');
   writeFileSync(registries, registriesConf(parts.registries));
@@ -113,7 +115,7 @@ function berthd(
     ...chosen(),
     ...more,
   ];
-  return { command: join(repository, 'bin/berthd'), args, env: {} };
+  return { command: join(repository, 'bin/berthd'), args, env };
 }
 
 /** What the environment asks all stories to be run with: a cgroup driver, an OCI runtime as `NAME=PATH`. */

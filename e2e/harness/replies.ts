@@ -11,7 +11,7 @@ export type Replies = {
   RunPodSandbox: { pod_sandbox_id: string };
   StopPodSandbox: object;
   RemovePodSandbox: object;
-  PodSandboxStatus: { status: PodStatus; containers_statuses: ContainerStatus[]; timestamp: string };
+  PodSandboxStatus: { status: PodStatus; info: Record<string, string>; containers_statuses: ContainerStatus[]; timestamp: string };
   ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata }[] };
   CreateContainer: { container_id: string };
   StartContainer: object;
@@ -19,7 +19,14 @@ export type Replies = {
   RemoveContainer: object;
   ContainerStatus: { status: ContainerStatus; info: Record<string, string> };
   ListContainers: {
-    containers: { id: string; pod_sandbox_id: string; state: ContainerState; image_id: string; image_ref: string }[];
+    containers: {
+      id: string;
+      pod_sandbox_id: string;
+      metadata: { name: string };
+      state: ContainerState;
+      image_id: string;
+      image_ref: string;
+    }[];
   };
   ReopenContainerLog: object;
   UpdateContainerResources: object;

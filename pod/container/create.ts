@@ -93,14 +93,16 @@ async function build(
         timeoutMs: RUNTIME_TIMEOUT_MS,
       }),
     );
-    refuseIfStopped(context, sandbox.id);
+    const stopped = stoppedMeanwhile(context, sandbox.id);
+    if (stopped) throw stopped;
     const created = change(context, planned.id, (container) => after(container, { type: 'created', pid }));
     tellContainer(context, 'container.created', created);
     if (created.exit) tellContainer(context, 'container.exited', created);
     return planned.id;
   } catch (error) {
     await undone(releaseOrRetry(context, store.containers.get(planned.id) ?? planned));
-    throw whileDoing(`create container ${planned.name} in sandbox ${sandbox.namespace}/${sandbox.name}`, error);
+    const because = stoppedMeanwhile(context, sandbox.id, error) ?? error;
+    throw whileDoing(`create container ${planned.name} in sandbox ${sandbox.namespace}/${sandbox.name}`, because);
   } finally {
     leave();
   }
@@ -119,11 +121,10 @@ async function mountRootfs(context: PodContext, image: Image, id: string): Promi
   return files;
 }
 
-/** The pod may have been stopped while its container was being made. */
-function refuseIfStopped(context: PodContext, sandboxId: string): void {
-  if (context.store.sandboxes.get(sandboxId)?.state !== 'ready') {
-    throw new RuntimeError('wrong-state', `sandbox ${sandboxId} was stopped meanwhile`);
-  }
+/** The pod may have been stopped while its container was being made; then that, and not what came of it, is the reason. */
+function stoppedMeanwhile(context: PodContext, sandboxId: string, error?: unknown): RuntimeError | undefined {
+  if (context.store.sandboxes.get(sandboxId)?.state === 'ready') return undefined;
+  return new RuntimeError('wrong-state', `sandbox ${sandboxId} was stopped meanwhile`, error);
 }
 
 function change(context: PodContext, id: string, to: (container: Container) => Container): Container {

@@ -7,6 +7,8 @@ export type Shims = {
   open(sandboxId: string, socket: string, sinceSeq: number): Promise<Shim>;
   /** The open connection. Throws `unavailable` when there is none. */
   of(sandboxId: string): Shim;
+  /** Whether there is an open connection. */
+  serves(sandboxId: string): boolean;
   /** Gives up a shim that does not answer: news of it is as if it had ended. */
   abandon(sandboxId: string): void;
   /** Hands the connection over: its end is no news any more. Undefined when there is none. */
@@ -41,6 +43,7 @@ export function shimConnections(news: ShimNews): Shims {
       }
       return shim;
     },
+    serves: (sandboxId) => shims.has(sandboxId),
     abandon: (sandboxId) => shims.get(sandboxId)?.abandon(),
     take(sandboxId) {
       const shim = shims.get(sandboxId);

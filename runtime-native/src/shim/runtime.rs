@@ -132,6 +132,9 @@ impl<Then> Run<Then> {
         }
         match last_error(&self.log, self.log_from) {
             Some(message) => Err(FrameError::new(kind(&message), format!("{doing}: {message}"))),
+            None if ended.code > 128 => {
+                Err(FrameError::new("internal", format!("{doing}: it was killed by signal {}", ended.code - 128)))
+            }
             None => Err(FrameError::new("internal", format!("{doing}: ended with {} and no word", ended.code))),
         }
     }

@@ -98,6 +98,8 @@ extern "C" fn run(child: *mut c_void) -> c_int {
 unsafe fn prepare(program: &Program) -> bool {
     unsafe {
         libc::setsid();
+        // What it runs is of no use to anyone else: a create that outlived its shim would leave a container behind.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::umask(0o022);
         if let Some(network) = program.network
             && libc::setns(network.as_raw_fd(), libc::CLONE_NEWNET) != 0

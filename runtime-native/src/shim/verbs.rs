@@ -7,6 +7,7 @@ use super::clock;
 use super::messages::{Done, StartReply, State, TimedAsk, UpdateAsk};
 use super::runtime::{self, Run, Verb};
 use super::shim::{Caller, Shim, Then};
+use super::signals;
 use super::start::failed;
 use crate::frame::FrameError;
 
@@ -30,7 +31,13 @@ impl Shim {
                 let started_at_ns = container.started_at_ns.to_string();
                 self.reply(caller, &StartReply { started_at_ns });
             }
-            Err(error) => self.refuse(caller, &error),
+            Err(error) => {
+                // Whether its process has begun is not known: as nobody will start it again, it ends.
+                container.killed = true;
+                signals::send(container.pid, libc::SIGKILL);
+                container.cgroup.kill();
+                self.refuse(caller, &error);
+            }
         }
         self.catch_up(serial);
     }

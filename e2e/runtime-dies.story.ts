@@ -1,0 +1,106 @@
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
+import { until } from './harness/process.ts';
+import { story } from './harness/story.ts';
+
+/** Kills the real runtime that long after it was begun, where `$0.VERB` says so; once. */
+const frail = `#!/bin/sh
+for word; do case $word in create|start|exec|update|delete) verb=$word; break;; esac; done
+[ -n "$verb" ] && [ -e "$0.$verb" ] || exec runc "$@"
+delay=$(cat "$0.$verb")
+rm "$0.$verb"
+runc "$@" & pid=$!
+sleep "$delay"
+kill -9 $pid
+wait $pid
+`;
+const delays = ['0', '0.01', '0.03', '0.06'];
+let program = '';
+
+const args: string[] = [];
+const stage = story({
+  daemon: {
+    args,
+    prepare: ({ directory }) => {
+      program = join(directory, 'frail');
+      writeFileSync(program, frail);
+      chmodSync(program, 0o755);
+      args.push('--runtime', `frail=${program}`);
+    },
+  },
+});
+
+test.afterEach.always('no kill is left for another test', () => {
+  for (const verb of ['create', 'start', 'exec', 'update', 'delete']) rmSync(`${program}.${verb}`, { force: true });
+});
+
+async function frailPod(name: string): Promise<Pod> {
+  const { daemon } = stage();
+  const config = podConfig(daemon, name);
+  const { pod_sandbox_id: id } = await daemon.cri.call('RunPodSandbox', { config, runtime_handler: 'frail' });
+  return { id, config };
+}
+
+/** Runs `call` with the runtime killed during `verb`; true when it failed for that. */
+async function killedDuring(verb: string, delay: string, call: () => Promise<unknown>): Promise<boolean> {
+  writeFileSync(`${program}.${verb}`, delay);
+  const failed = await call().then(() => false, () => true);
+  if (existsSync(`${program}.${verb}`)) throw new Error(`${verb} was not run`);
+  return failed;
+}
+
+for (const delay of delays) {
+  test(`a create whose OCI runtime is killed after ${delay} s is made by the retry, once`, async (t) => {
+    const { daemon } = stage();
+    const pod = await frailPod('create');
+    const config = containerConfig('c', ['sh', '-c', 'exit 6']);
+    const failed = await killedDuring('create', delay, () => createContainer(daemon, pod, config));
+    if (failed) t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
+    const container_id = await createContainer(daemon, pod, config);
+    t.is((await daemon.cri.call('ListContainers', {})).containers.length, 1);
+    await daemon.cri.call('StartContainer', { container_id });
+    t.is((await exitOf(daemon, container_id)).exit_code, 6);
+  });
+
+  test(`a start whose OCI runtime is killed after ${delay} s leaves a container that runs, or one that has ended`, async (t) => {
+    const { daemon } = stage();
+    const pod = await frailPod('start');
+    const container_id = await createContainer(daemon, pod, containerConfig('c', ['sleep', '1000']));
+    const failed = await killedDuring('start', delay, () => daemon.cri.call('StartContainer', { container_id }));
+    if (failed) t.is((await exitOf(daemon, container_id)).state, 'CONTAINER_EXITED');
+    else t.is((await statusOf(daemon, container_id)).state, 'CONTAINER_RUNNING');
+  });
+
+  test(`an exec whose OCI runtime is killed after ${delay} s leaves the container as it was`, async (t) => {
+    const { daemon } = stage();
+    const container = await runScript(daemon, await frailPod('exec'), 'c', 'sleep 1000');
+    await killedDuring('exec', delay, () => exec(daemon, container, 'sleep 20', 1));
+    t.is((await exec(daemon, container, 'echo ok')).stdout, 'ok\n');
+    const left = async () => (await exec(daemon, container, 'pgrep -f "sleep 20$" | wc -l')).stdout.trim();
+    await until(async () => (await left()) === '0', 10_000, 'the end of the killed exec');
+  });
+
+  test(`a delete whose OCI runtime is killed after ${delay} s is carried out by the first call or the retry`, async (t) => {
+    const { daemon } = stage();
+    const container_id = await runScript(daemon, await frailPod('delete'), 'c', 'sleep 1000');
+    await killedDuring('delete', delay, () => daemon.cri.call('RemoveContainer', { container_id }));
+    await daemon.cri.call('RemoveContainer', { container_id });
+    t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
+  });
+}
+
+test('an update whose OCI runtime is killed leaves a container that can be updated and runs on', async (t) => {
+  const { daemon } = stage();
+  const container_id = await runScript(daemon, await frailPod('update'), 'c', 'sleep 1000');
+  const linux = { memory_limit_in_bytes: '67108864' };
+  t.true(await killedDuring('update', '0', () => daemon.cri.call('UpdateContainerResources', { container_id, linux })));
+  await daemon.cri.call('UpdateContainerResources', { container_id, linux });
+  t.is((await statusOf(daemon, container_id)).state, 'CONTAINER_RUNNING');
+});
+
+test('pods of the sound runtime do not notice', async (t) => {
+  const { daemon } = stage();
+  t.is((await exitOf(daemon, await runScript(daemon, await runPod(daemon, 'sound'), 'c', 'exit 8'))).exit_code, 8);
+});
