@@ -9,12 +9,13 @@ import { crictl } from './harness/crictl.ts';
 import type { Daemon } from './harness/daemon.ts';
 import { below, entriesIn } from './harness/files.ts';
 import { callBody, callHead, emptyData, endlessHeaders, flood, ping, preface, reset, settings } from './harness/http2.ts';
-import { runPod, runScript } from './harness/pod.ts';
+import { exec, runPod, runScript } from './harness/pod.ts';
 import { freePort, until } from './harness/process.ts';
 import { story } from './harness/story.ts';
+import { startCrictl } from './harness/streams.ts';
 
 const metricsPort = await freePort();
-const stage = story({ daemon: { args: ['--metrics-address', `127.0.0.1:${metricsPort}`] } });
+const stage = story({ daemon: { args: ['--metrics-address', `127.0.0.1:${metricsPort}`, '--stream-idle-timeout', '4s'] } });
 
 /** The container's Exec URL taken apart. */
 async function execUrl(daemon: Daemon, container_id: string): Promise<URL> {
@@ -82,6 +83,17 @@ test('the streaming server refuses what it does not know or takes too long, and 
   t.regex(await answerTo(url, '\0\0\0nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /);
   t.is(await limitHits('maxHeaders'), 1);
   t.is(await limitHits('maxHeaderBytes'), 1);
+});
+
+test('a stream in which nothing moves is ended, with its command, and its client is told the limit', async (t) => {
+  const { daemon } = stage();
+  const container = await idle(daemon, 'still');
+  const busy = startCrictl(daemon, 'exec', container, 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 1; done');
+  const still = startCrictl(daemon, 'exec', container, 'sleep', '76543');
+  t.not(await still.ended, 0);
+  t.regex(still.stderr(), /nothing came or went for 4 s \(limit idleMs\)/);
+  await until(async () => (await exec(daemon, container, 'pgrep -f "sleep 7654[3]"')).stdout === '', 5000, 'it to be killed');
+  t.is(await busy.ended, 0, busy.stderr());
 });
 
 test('hundreds of clients that never finish their request keep nobody from a stream, and are cut off', async (t) => {

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import type { Daemon } from './harness/daemon.ts';
 import { echoIn } from './harness/echo.ts';
-import { podConfig, runPod } from './harness/pod.ts';
+import { podConfig, runPod, runScript } from './harness/pod.ts';
 import { freePort, until } from './harness/process.ts';
+import { memoryKiB } from './harness/sessions.ts';
 import { story } from './harness/story.ts';
 import { ask, openSocket, startCrictl, type Streaming } from './harness/streams.ts';
 
@@ -59,6 +61,25 @@ test('a pod in the host network has the ports of the host', async (t) => {
   const pod = await runPod(daemon, 'host', { linux: { ...linux, security_context } });
   const { port } = await forward(t, daemon, pod.id, { to });
   t.is(await ask(port, ''), 'host');
+});
+
+test('what nobody reads from a forwarded port waits in the pod, and costs no memory', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'unread');
+  const bytes = 64 << 20;
+  await runScript(daemon, pod, 'c', `nc -l -p 8080 -e head -c ${bytes} /dev/zero`);
+  const { port } = await forward(t, daemon, pod.id);
+  const before = memoryKiB(daemon);
+  const socket = connect({ port, host: '127.0.0.1' });
+  await once(socket, 'readable');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const after = memoryKiB(daemon);
+  for (const [name, roomKiB] of [['berthd', 32_768], ['berth-shim', 1024]] as const) {
+    t.true((after[name] ?? 0) - (before[name] ?? 0) < roomKiB, `${name}: ${before[name]} KiB, then ${after[name]}`);
+  }
+  let got = 0;
+  for await (const chunk of socket as AsyncIterable<Buffer>) got += chunk.length;
+  t.is(got, bytes);
 });
 
 test('a port where nobody listens is told to the client', async (t) => {

@@ -24,12 +24,12 @@ test('300 sessions leave no handle, process or memory behind', async (t) => {
   const place = await makePlace(daemon);
   await runSessions(place, 0, 100);
   await sleep(2000);
-  const [before, memory] = [held(place), memoryKiB(place)];
+  const [before, memory] = [held(place), memoryKiB(daemon)];
   await runSessions(place, 0, 300);
   await untilHeld(place, before);
   t.true((await metric('berth_stream_sessions_total')) >= 300);
   t.is(await metric('berth_stream_sessions_open'), 0);
-  for (const [name, KiB] of Object.entries(memoryKiB(place))) {
+  for (const [name, KiB] of Object.entries(memoryKiB(daemon))) {
     t.true(KiB - (memory[name] ?? 0) < (roomKiB[name] ?? 0), `${name}: ${memory[name]} KiB, then ${KiB}`);
   }
 });

@@ -43,10 +43,10 @@ async function soak(daemon: Daemon): Promise<void> {
   await daemon.cri.call('PullImage', { image: { image: busybox } });
   const place = await makePlace(daemon);
   await advance(place, 0, warm);
-  const [before, memory] = [held(place), memoryKiB(place)];
+  const [before, memory] = [held(place), memoryKiB(daemon)];
   await advance(place, warm, sessions);
   await untilHeld(place, before);
-  const after = memoryKiB(place);
+  const after = memoryKiB(daemon);
   const grown = Object.entries(after).filter(([name, KiB]) => KiB - (memory[name] ?? 0) > (flatKiB[name] ?? 0));
   for (const [name, KiB] of Object.entries(after)) console.log(`${name}: ${memory[name]} KiB, then ${KiB}`);
   await removePod(daemon, place.pod.id);
@@ -59,7 +59,7 @@ async function advance(place: Place, from: number, to: number): Promise<void> {
     const startedMs = performance.now();
     await runSessions(place, at, Math.min(at + STEP, to));
     const perSecond = Math.round((STEP / (performance.now() - startedMs)) * 1000);
-    console.log(`${at + STEP} sessions, ${perSecond}/s: ${JSON.stringify({ ...memoryKiB(place), ...held(place) })}`);
+    console.log(`${at + STEP} sessions, ${perSecond}/s: ${JSON.stringify({ ...memoryKiB(place.daemon), ...held(place) })}`);
   }
   await sleep(SETTLE_MS);
 }

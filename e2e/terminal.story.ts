@@ -1,8 +1,11 @@
 import test from 'ava';
 import { crictlConfig } from './harness/crictl.ts';
 import type { Daemon } from './harness/daemon.ts';
+import { echoIn } from './harness/echo.ts';
 import { containerConfig, createContainer, runPod, runScript } from './harness/pod.ts';
+import { freePort } from './harness/process.ts';
 import { story } from './harness/story.ts';
+import { ask } from './harness/streams.ts';
 import { openTerminal } from './harness/tmux.ts';
 import { tool } from './harness/tools.ts';
 
@@ -54,4 +57,19 @@ test('a terminal attaches to a container with one, and detaches without ending i
     await terminal.shows(/ended/);
   }
   t.is((await daemon.cri.call('ContainerStatus', { container_id: container })).status.state, 'CONTAINER_RUNNING');
+});
+
+test('a port is forwarded from a terminal, until Ctrl-C', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'forwarded');
+  await echoIn(t, pod, '127.0.0.1', 8080);
+  const port = await freePort();
+  const terminal = openTerminal(daemon, crictlIn(daemon, 'port-forward', pod.id, `${port}:8080`));
+  t.teardown(terminal.close);
+  await terminal.shows(/Forwarding from 127\.0\.0\.1/);
+  t.is(await ask(port, 'typed'), 'heard typed');
+  await terminal.shows(/Handling connection/);
+  terminal.type('C-c');
+  await terminal.shows(/ended \d+/);
+  t.is(await ask(port, 'gone'), '');
 });

@@ -112,6 +112,15 @@ test('a ping is answered, and ours have even numbers', async (t) => {
   t.is(await got(), hex(pingFrame(2), pingFrame(4)));
 });
 
+test('a client that says it opens no more streams keeps those it has', async (t) => {
+  const { client, streams, got } = serve();
+  client.write(joined(openFrame(1, 'stdin'), goAwayFrame(0), data(1, 'still', true)));
+  await got();
+  t.is(streams[0]?.body.read()?.toString(), 'still');
+  streams[0]?.body.end('here');
+  t.is(await got(), hex(data(1, 'here'), dataHead(1, 0, true)));
+});
+
 test('closing resets what is open, then says goodbye', async (t) => {
   const { client, spdy, streams, got } = serve();
   client.write(joined(openFrame(1, 'a'), openFrame(3, 'b'), data(1, '', true)));

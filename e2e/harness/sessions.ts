@@ -127,12 +127,13 @@ export function held({ daemon, container }: Place): Held {
   };
 }
 
-/** Private memory of each program, in KiB. */
-export function memoryKiB({ daemon }: Place): Held {
-  const found = ownProcesses(daemon).filter(({ name }) => programs.includes(name));
-  return Object.fromEntries(
-    found.map(({ pid, name }) => [name, Number(/^RssAnon:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1])]),
-  );
+/** Private memory of each program, of all its processes together, in KiB. */
+export function memoryKiB(daemon: Daemon): Held {
+  const processes = ownProcesses(daemon);
+  const anonymousKiB = (pid: number): number => Number(/^RssAnon:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1]);
+  const sum = (program: string): number =>
+    processes.filter(({ name }) => name === program).reduce((total, { pid }) => total + anonymousKiB(pid), 0);
+  return Object.fromEntries(programs.map((program) => [program, sum(program)]));
 }
 
 /** Waits until nothing is held beyond `before`; the message of a failure shows both. */
