@@ -108,7 +108,7 @@ async function live(options: EngineOptions): Promise<Life> {
   const pending = pendingCalls('engine');
   const progress = new Map<number, (bytes: bigint) => void>();
   const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(`cannot execute ${options.path}: ${error.message}`));
+    child.on('error', (error) => resolve(`cannot execute ${options.path}: ${error.message}`));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
   void ended.then((why) => pending.fail(`the engine ended (${why})`));

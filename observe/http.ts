@@ -26,7 +26,8 @@ export async function serveObservation(options: ObservationOptions): Promise<Obs
   server.on('request', (request, response) => void answer(options, request, response));
   const { host, port } = split(options.address);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Also for later ones, which would end the daemon if nobody listened.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       const kind = error.code === 'EADDRINUSE' ? 'in-use' : 'unavailable';
       reject(new RuntimeError(kind, `cannot serve /metrics on ${options.address}: ${error.message}; see --metrics-address`, error));
     });

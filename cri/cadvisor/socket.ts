@@ -19,7 +19,8 @@ export async function serveCadvisor(context: PodContext, path: string): Promise<
   const socket = await claimSocket(path);
   try {
     await new Promise<void>((settle, fail) => {
-      server.once('error', (error) => fail(new RuntimeError('unavailable', `cannot serve ${path}: ${error.message}`, error)));
+      // Also for later ones, which would end the daemon if nobody listened.
+      server.on('error', (error) => fail(new RuntimeError('unavailable', `cannot serve ${path}: ${error.message}`, error)));
       server.listen(socket.bindPath, settle);
     });
     socket.publish();
