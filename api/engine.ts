@@ -107,6 +107,25 @@ export type InterfaceSample = {
   txDropped: string;
 };
 
+/** What cgroups' files say, and what their processes hold; for figures that are asked for rarely. */
+export type MeasureAsk = {
+  mounts: CgroupDirs;
+  /** `pid` is the process whose limits are wanted. */
+  groups: (GroupAsk & { pid: number })[];
+  /** Files of each group: controller and name. */
+  files: [string, string][];
+};
+export type GroupMeasure = {
+  id: string;
+  /** Texts of the files in the order asked; empty where there is none. */
+  texts: string[];
+  processes: number;
+  fileDescriptors: number;
+  sockets: number;
+  /** /proc/PID/limits; empty when the process is gone. */
+  limits: string;
+};
+
 /** One layer to fetch, verify and unpack in one pass. */
 export type FetchLayerAsk = {
   url: string;
@@ -173,6 +192,8 @@ export type EngineCalls = {
     ask: SampleAsk;
     reply: { groups: CgroupSample[]; networks: { id: string; interfaces: InterfaceSample[] }[] };
   };
+  /** A group that is gone is left out. */
+  measure: { ask: MeasureAsk; reply: { groups: GroupMeasure[] } };
   /** Allocated bytes and inodes of each tree (walked in the disk lane) in the order asked; null for one that is not there. */
   diskUsage: { ask: { paths: string[] }; reply: { usage: ({ bytes: string; inodes: string } | null)[] } };
   /** File system figures of the path, as statfs gives them. */

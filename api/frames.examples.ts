@@ -104,6 +104,10 @@ const engineCalls = {
       ] }],
     },
   },
+  measure: {
+    ask: { mounts: cgroup, groups: [{ id, path: `/kubepods/crio-${id}`, pid: 4245 }], files: [['memory', 'memory.stat']] },
+    reply: { groups: [{ id, texts: ['cache 0\n'], processes: 1, fileDescriptors: 5, sockets: 2, limits: 'Limit\n' }] },
+  },
   diskUsage: { ask: { paths: ['/var/lib/berth/upper/1'] }, reply: { usage: [{ bytes: '8192', inodes: '2' }, null] } },
   statfs: {
     ask: { path: '/var/lib/berth' },

@@ -14,10 +14,12 @@ import { containerHandlers } from './container.ts';
 import { containerEvents } from './container-events.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
+import { metricHandlers } from './metrics.ts';
 import { helpText } from './options-pages.ts';
 import { runtimeHandlers } from './runtime.ts';
 import { sandboxHandlers } from './sandbox.ts';
 import { startServer } from './server.ts';
+import { writableLayers } from '../pod/stats/writable.ts';
 import { statsHandlers } from './stats.ts';
 import { type Streaming, type StreamingOptions, streamingServer } from './streaming/http.ts';
 import { streamHandlers } from './streams.ts';
@@ -61,6 +63,7 @@ async function run(config: Config): Promise<void> {
   const streaming = streamingServer(context, streamingOptions(config, log));
   countObjects(metrics, context, streaming);
   const happenings = containerEvents(context);
+  const layers = writableLayers(context.engine, log);
   if (config.streamPort !== 0 || config.streamTlsCert !== '') await streaming.listen();
   const cadvisor = config.cadvisorSocket === '' ? null : await serveCadvisor(context, config.cadvisorSocket);
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
@@ -70,7 +73,8 @@ async function run(config: Config): Promise<void> {
       ...runtimeHandlers(context, version(), shown(config, context.runtimes.defaultName)),
       ...sandboxHandlers(context),
       ...containerHandlers(context),
-      ...statsHandlers(context),
+      ...statsHandlers(context, layers),
+      ...metricHandlers(context, layers),
       ...streamHandlers(context, streaming),
       ...happenings.handlers,
     },

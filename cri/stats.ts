@@ -5,14 +5,15 @@ import { knownContainer } from '../pod/container/start.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
 import { type ContainerSample, type PodSample, sampler } from '../pod/stats/sample.ts';
+import type { WritableLayers } from '../pod/stats/writable.ts';
 import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { knownSandbox } from '../pod/sandbox/known.ts';
 import type { RuntimeHandlers } from './server.ts';
 
 /** The rpcs that read counters. */
-export function statsHandlers(context: PodContext): RuntimeHandlers {
-  const sample = sampler(context);
+export function statsHandlers(context: PodContext, layers: WritableLayers): RuntimeHandlers {
+  const sample = sampler(context, layers);
   const containers = async (filter: ContainerStatsFilter | null): Promise<Buffer[]> => {
     const asked = [...context.store.containers.all()].filter((one) => one.state === 'running' && containerMatches(one, filter));
     return (await sample.containers(asked)).map((one) => encode('ContainerStats', containerStats(context, one)));

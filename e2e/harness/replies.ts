@@ -1,4 +1,4 @@
-import type { ContainerStats, PodSandboxStats } from '../../api/cri.ts';
+import type { ContainerStats, MetricDescriptor, PodSandboxMetrics, PodSandboxStats } from '../../api/cri.ts';
 
 /** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
 export type Replies = {
@@ -38,6 +38,8 @@ export type Replies = {
   ListContainerStats: { stats: ContainerStats[] };
   PodSandboxStats: { stats: PodSandboxStats };
   ListPodSandboxStats: { stats: PodSandboxStats[] };
+  ListMetricDescriptors: { descriptors: MetricDescriptor[] };
+  ListPodSandboxMetrics: { pod_metrics: PodSandboxMetrics[] };
   PullImage: { image_ref: string };
   ImageStatus: { image: Image | null };
   ListImages: { images: Image[] };
@@ -49,6 +51,7 @@ export type Replies = {
 export type StreamReplies = {
   GetContainerEvents: ContainerEvent;
   StreamContainerStats: { container_stats: ContainerStats[] };
+  StreamPodSandboxMetrics: { pod_sandbox_metrics: PodSandboxMetrics[] };
   StreamPodSandboxStats: { pod_sandbox_stats: PodSandboxStats[] };
 };
 

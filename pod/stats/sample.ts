@@ -5,7 +5,7 @@ import { containerPaths } from '../paths.ts';
 import type { Container, Sandbox } from '../record.ts';
 import { counterRates } from './rate.ts';
 import { summed } from './sum.ts';
-import { type LayerUsage, writableLayers } from './writable.ts';
+import type { LayerUsage, WritableLayers } from './writable.ts';
 
 /** A container's counters at one moment; `nanoCores` is its use of processors since an earlier moment, `layer` is unknown before its first count. */
 export type ContainerSample = { container: Container; cgroup: CgroupSample; nanoCores: bigint; layer: LayerUsage | undefined };
@@ -26,9 +26,8 @@ export type Sampler = {
 };
 
 /** A sampler with no past: the first rates are those since the start. */
-export function sampler(context: PodContext): Sampler {
+export function sampler(context: PodContext, layers: WritableLayers): Sampler {
   const rates = counterRates();
-  const layers = writableLayers(context.engine, context.log);
   const { mounts } = context.cgroup.host;
 
   const forget = (): void => {

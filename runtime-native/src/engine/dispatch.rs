@@ -4,7 +4,7 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, release, rootfs, run, sample, spawn, state, tree, usage, volume};
+use super::{Engine, commit, fetch, measure, release, rootfs, run, sample, spawn, state, tree, usage, volume};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +44,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "removeTrees" => (Lane::Disk, act(tree::remove_trees)),
         "diskUsage" => (Lane::Disk, act(usage::disk_usage)),
         "statfs" => (Lane::Reads, act(usage::statfs)),
+        "measure" => (Lane::Reads, act(measure::measure)),
         "sample" => (Lane::Reads, act(sample::sample)),
         "fetchLayer" => (Lane::Fetch, act(fetch::fetch_layer)),
         "commitLayers" => (Lane::Commit, act(commit::commit_layers)),

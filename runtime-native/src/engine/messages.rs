@@ -252,6 +252,33 @@ pub struct InterfaceSample {
 }
 
 #[derive(Debug, Deserialize)]
+pub struct MeasureAsk {
+    pub mounts: CgroupDirs,
+    pub groups: Vec<MeasuredGroup>,
+    pub files: Vec<(String, String)>,
+}
+#[derive(Debug, Deserialize)]
+pub struct MeasuredGroup {
+    pub id: String,
+    pub path: String,
+    pub pid: u32,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MeasureReply {
+    pub groups: Vec<GroupMeasure>,
+}
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupMeasure {
+    pub id: String,
+    pub texts: Vec<String>,
+    pub processes: u32,
+    pub file_descriptors: u32,
+    pub sockets: u32,
+    pub limits: String,
+}
+
+#[derive(Debug, Deserialize)]
 pub struct DiskUsageAsk {
     pub paths: Vec<String>,
 }

@@ -15,6 +15,7 @@ mod inherited;
 mod inside;
 mod lanes;
 mod launch;
+mod measure;
 pub(crate) mod messages;
 mod mount;
 mod open_groups;

@@ -65,6 +65,15 @@ fn a_living_cgroup_is_sampled_then_killed_and_removed_with_its_children() {
     assert_eq!((number("memoryLimitBytes"), number("oomKills")), (0, 0));
     assert_eq!(reply["networks"].as_array().unwrap().len(), 1);
 
+    let files = json!([["pids", "pids.current"], ["memory", "no.such.file"]]);
+    let groups = json!([{ "id": "a", "path": "", "pid": child.id() }, { "id": "gone", "path": "/gone", "pid": 1 }]);
+    let measured = engine.call("measure", json!({ "mounts": dirs, "groups": groups, "files": files })).unwrap();
+    assert_eq!(measured["groups"].as_array().unwrap().len(), 1);
+    let measured = &measured["groups"][0];
+    assert_eq!((&measured["processes"], &measured["texts"]), (&json!(3), &json!(["3\n", ""])));
+    assert!(measured["fileDescriptors"].as_u64().unwrap() >= 9);
+    assert!(measured["limits"].as_str().unwrap().contains("Max open files"));
+
     let removal = json!({ "dirs": dirs, "timeoutMs": 5000 });
     engine.call("removeCgroup", removal.clone()).unwrap();
     engine.call("removeCgroup", removal).unwrap();
