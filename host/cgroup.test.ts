@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ancestors, cgroupDirs, cgroupsPath, hierarchies, parentPath, shimPath } from './cgroup.ts';
+import { ancestors, cgroupDirs, cgroupsPath, childPath, hierarchies, parentPath, shimLeaf, shimPath } from './cgroup.ts';
 
 const v1 = [
   '30 29 0:25 / /sys/fs/cgroup rw - tmpfs tmpfs rw',
@@ -44,7 +44,9 @@ test('cgroupfs paths are cleaned and carry the name of CRI-O', (t) => {
 });
 
 test("a shim's cgroup is found in its membership, on either version and with either driver", (t) => {
-  t.is(shimPath('12:pids:/kubepods/pod1/crio-conmon-0af\n0::/\n'), '/kubepods/pod1/crio-conmon-0af');
-  t.is(shimPath('0::/kubepods.slice/kubepods-pod1.slice/crio-conmon-0af.scope\n'), '/kubepods.slice/kubepods-pod1.slice/crio-conmon-0af.scope');
+  for (const driver of ['cgroupfs', 'systemd'] as const) {
+    const path = childPath('/kubepods/pod1', shimLeaf(driver, '0af'));
+    t.is(shimPath(`12:pids:${path}\n0::/\n`), path);
+  }
   t.is(shimPath('0::/user.slice\n'), undefined);
 });

@@ -84,7 +84,7 @@ export function shimLeaf(driver: CgroupDriver, id: string): string {
 /** The cgroup of a shim, a path below every hierarchy, out of its /proc/PID/cgroup (cgroups(7)); undefined outside of one. */
 export function shimPath(membership: string): string | undefined {
   const paths = membership.split('\n').map((line) => line.split(':').slice(2).join(':'));
-  return paths.find((path) => /\/crio-conmon-[0-9a-f]+(\.scope)?$/.test(path));
+  return paths.find((path) => /\/crio-(conmon-)?[0-9a-f]+(\.scope)?$/.test(path));
 }
 
 /** `linux.cgroupsPath` of the OCI configuration: a path, or `slice:prefix:name` for a runtime with --systemd-cgroup. */
