@@ -1,6 +1,10 @@
 /** Directories of one cgroup by controller (`memory`, `pids`, …) on version 1; the one key `unified` on version 2. */
 export type CgroupDirs = Record<string, string>;
 
+/** A range of ids: `size` of them, from `containerId` inside and from `hostId` on the host (user_namespaces(7)). */
+export type IdMapping = { containerId: number; hostId: number; size: number };
+export type IdMappings = { uids: IdMapping[]; gids: IdMapping[] };
+
 /** What a shim is told at its start; the engine makes the shm mount and the cgroup, the shim does the rest. */
 export type ShimPod = {
   /** Sandbox id, 64 hex digits. */
@@ -20,6 +24,8 @@ export type ShimPod = {
   /** Set inside the pod's own uts namespace; empty leaves the name as it is. */
   hostname: string;
   sysctls: Record<string, string>;
+  /** Ids of the pod's own user namespace, to which its other namespaces then belong; null: the host's. */
+  user: IdMappings | null;
   /** tmpfs for the pod's /dev/shm; null with host ipc. */
   shm: { path: string; sizeBytes: number } | null;
   /** Leaf cgroup of the shim itself; made with all parents, cpuset filled. */
@@ -40,12 +46,19 @@ export type RunAsk = {
 };
 export type RunReply = { exitCode: number; signal: number; stdout: string; stderr: string };
 
+/**
+ * Shows the ids of layers as the user namespace at this path maps them; `stage` is an unused path that they are laid out
+ * on meanwhile. Fails as `unsupported` where the layers' file system or the kernel cannot do it.
+ */
+export type LayersIdmap = { userNamespace: string; stage: string };
+
 /** Overlay mount of a container's rootfs. `lower` lists layer directories, the topmost first. */
 export type MountRootfsAsk = {
   target: string;
   lower: string[];
   upper: string;
   work: string;
+  idmap: LayersIdmap | null;
   /** Regular files to hand back, resolved inside the rootfs (openat2, RESOLVE_IN_ROOT); at most 1 MiB each. */
   read: string[];
 };
@@ -54,6 +67,7 @@ export type MountRootfsAsk = {
 export type MountImageAsk = {
   target: string;
   lower: string[];
+  idmap: LayersIdmap | null;
   /** A directory or regular file inside, its links resolved inside too; empty for the whole. */
   subPath: string;
 };
@@ -164,12 +178,18 @@ export type LayerMove = { from: string; to: string; implied: string[]; below: st
 export type EngineCalls = {
   hello: { ask: { protocol: number }; reply: { protocol: number; version: string; pid: number } };
   cancel: { ask: { of: number }; reply: Record<string, never> };
-  /** Makes `dir` (0700) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
+  /** Makes `dir` (0711: roots of user namespaces pass through) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
   prepareState: { ask: { dir: string }; reply: { mounted: boolean } };
   /** Unmounts a state directory that holds no other mount; a busy one is left, without error. */
   releaseState: { ask: { dir: string }; reply: { released: boolean } };
   /** Starts the pod's shim detached from berthd and waits until it listens. On error nothing of it is left. */
-  spawnShim: { ask: { pod: ShimPod }; reply: { pid: number; pausePid: number } };
+  spawnShim: {
+    ask: { pod: ShimPod };
+    /** `userNamespace`: path of the pod's own one, good while the shim lives; empty with the host's. */
+    reply: { pid: number; pausePid: number; userNamespace: string };
+  };
+  /** Tells what stands in the way of an overlay in `dir` whose layers' ids a user namespace maps; empty: nothing. */
+  tryIdmap: { ask: { dir: string }; reply: { obstacle: string } };
   /** Unmounts the pod's shm, unpins and removes its netns path, removes its shim cgroup; what is gone already is fine. */
   releasePod: {
     ask: { shm: string; netnsPath: string; cgroup: CgroupDirs; directory: string; socket: string };

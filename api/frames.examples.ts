@@ -9,6 +9,10 @@ const pod = '7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730';
 const cgroup = { memory: `/sys/fs/cgroup/memory/kubepods/crio-${id}`, pids: `/sys/fs/cgroup/pids/kubepods/crio-${id}` };
 const runtime = { path: '/usr/sbin/runc', args: ['--debug'], root: '/run/berth/runc', systemdCgroup: false };
 const stall = { avg10: 1.5, avg60: 0.25, avg300: 0.5, total: '18446744073709551615' };
+const idMappings = {
+  uids: [{ containerId: 0, hostId: 131_072, size: 65_536 }],
+  gids: [{ containerId: 0, hostId: 196_608, size: 65_536 }],
+};
 const atNs = '1754000000123456789';
 
 const engineCalls = {
@@ -29,12 +33,13 @@ const engineCalls = {
         pid: 'container',
         hostname: 'web-0',
         sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
+        user: idMappings,
         shm: { path: '/run/berth/p/7d865e959b246691/shm', sizeBytes: 67_108_864 },
         cgroup: { unified: `/sys/fs/cgroup/kubepods.slice/berth-shim-${pod}` },
         oomScoreAdj: -999,
       },
     },
-    reply: { pid: 4243, pausePid: 0 },
+    reply: { pid: 4243, pausePid: 0, userNamespace: '/run/berth/p/7d865e959b246691/user' },
   },
   releasePod: {
     ask: {
@@ -64,18 +69,20 @@ const engineCalls = {
       lower: ['/var/lib/berth/layers/sha256-bb', '/var/lib/berth/layers/sha256-aa'],
       upper: '/var/lib/berth/upper/4f53cda18c2baa0c',
       work: '/var/lib/berth/work/4f53cda18c2baa0c',
+      idmap: { userNamespace: '/run/berth/p/7d865e959b246691/user', stage: '/run/berth/p/7d865e959b246691/layers' },
       read: ['/etc/passwd', '/etc/group'],
     },
     reply: { files: { '/etc/passwd': 'root:x:0:0::/root:/bin/sh\n' } },
   },
   mountImage: {
-    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], subPath: 'models/small' },
+    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], idmap: null, subPath: 'models/small' },
     reply: { path: `/run/berth/containers/${id}/images/0/models/small` },
   },
   makeVolumes: {
     ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
     reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },
   },
+  tryIdmap: { ask: { dir: '/var/lib/berth' }, reply: { obstacle: 'invalid argument' } },
   removeTrees: { ask: { unmount: ['/run/berth/p/1/rootfs'], remove: ['/var/lib/berth/upper/1'] }, reply: {} },
   removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000 }, reply: {} },
   sample: {

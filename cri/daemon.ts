@@ -35,7 +35,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
   const releaseRoot = holdDirectory(config.root);
   const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
-  for (const folder of ['pods', 'containers', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
+  for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
+  mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
   const releaseState = holdDirectory(config.state);
   const store = openStore(config.state, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), log);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
@@ -53,7 +54,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
-    hostFacts({ cgroup, defaultUlimits: [] }),
+    engine.call('tryIdmap', { dir: config.root })
+      .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: [], idmapObstacle: obstacle })),
   ]);
   const context: PodContext = {
     roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },

@@ -1,5 +1,5 @@
 import type { PodContext } from '../pod/context.ts';
-import { mountsRecursiveReadOnly, noFeatures } from '../pod/runtime-features.ts';
+import { mountsRecursiveReadOnly, noFeatures, userNamespaceObstacle } from '../pod/runtime-features.ts';
 import { rememberPodCidr } from './pod-cidr.ts';
 import type { RuntimeHandlers } from './server.ts';
 
@@ -23,7 +23,11 @@ export function runtimeHandlers(context: PodContext, version: string, config: ob
         },
         info: request.verbose ? { config: JSON.stringify(config) } : {},
         runtime_handlers: handlers(context),
-        features: { supplemental_groups_policy: true, mount_options: true },
+        features: {
+          supplemental_groups_policy: true,
+          mount_options: true,
+          user_namespaces_host_network: featuresOf(context, '').user_namespaces,
+        },
       };
     },
     RuntimeConfig: async () => ({
@@ -46,10 +50,15 @@ function runtimeReady(context: PodContext) {
 }
 
 /** The default handler also under the empty name, as the kubelet looks it up. */
-function handlers({ runtimes, host }: PodContext) {
-  return ['', ...runtimes.byName.keys()].map((name) => {
-    const known = runtimes.byName.get(name || runtimes.defaultName)?.features ?? noFeatures;
-    const recursive = host.recursiveReadOnly && mountsRecursiveReadOnly(known);
-    return { name, features: { recursive_read_only_mounts: recursive, user_namespaces: false } };
-  });
+function handlers(context: PodContext) {
+  return ['', ...context.runtimes.byName.keys()].map((name) => ({ name, features: featuresOf(context, name) }));
+}
+
+/** What a handler really can, with its OCI runtime on this kernel. */
+function featuresOf({ runtimes, host }: PodContext, name: string) {
+  const known = runtimes.byName.get(name || runtimes.defaultName)?.features ?? noFeatures;
+  return {
+    recursive_read_only_mounts: host.recursiveReadOnly && mountsRecursiveReadOnly(known),
+    user_namespaces: userNamespaceObstacle(known, host.idmapObstacle) === '',
+  };
 }

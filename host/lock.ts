@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { RuntimeError } from '../api/errors.ts';
+import { makePrivate } from './files.ts';
 
 /**
  * Holds `directory` for this process until the returned function is called or the process ends, however that comes.
@@ -17,6 +18,7 @@ export function holdDirectory(directory: string): () => void {
  * `in-use`. Node has no flock(2); SQLite's exclusive lock is one.
  */
 export function holdFile(path: string, refusal: string): () => void {
+  makePrivate(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN EXCLUSIVE');

@@ -27,7 +27,7 @@ export function socketName(id: string): string {
  * the root, named as cAdvisor looks for it.
  */
 export type ContainerPaths = {
-  bundle: string; rootfs: string; images: string; writable: string; upper: string; work: string;
+  bundle: string; rootfs: string; layers: string; images: string; writable: string; upper: string; work: string;
 };
 
 /** Where everything of one container lies. */
@@ -35,7 +35,7 @@ export function containerPaths(roots: Roots, id: string): ContainerPaths {
   const bundle = `${roots.state}/containers/${id}`;
   const writable = `${roots.root}/containers/${id}`;
   return {
-    bundle, rootfs: `${bundle}/rootfs`, images: `${bundle}/images`,
+    bundle, rootfs: `${bundle}/rootfs`, layers: `${bundle}/layers`, images: `${bundle}/images`,
     writable, upper: `${writable}/diff`, work: `${writable}/work`,
   };
 }

@@ -1,3 +1,4 @@
+import type { IdMappings } from '../api/engine.ts';
 import type { Exit } from '../api/shim.ts';
 import type { Attachment } from './network/cni.ts';
 
@@ -9,6 +10,9 @@ export type ContainerState = 'creating' | 'created' | 'running' | 'exited';
 
 /** Whose namespace of a kind a pod or container uses (CRI NamespaceMode). */
 export type NamespaceMode = 'POD' | 'CONTAINER' | 'NODE' | 'TARGET';
+
+/** A user namespace of a pod's own; `path` is good while the shim lives, empty before it started. */
+export type UserNamespace = { path: string; mappings: IdMappings };
 
 /** All that is known of a pod sandbox. Replaced whole at every change, never altered. */
 export type Sandbox = {
@@ -33,6 +37,8 @@ export type Sandbox = {
   madeCgroups: string[];
   shimPid: number;
   pausePid: number;
+  /** The pod's own user namespace; null with the host's. */
+  user: UserNamespace | null;
   /** Null before the network is attached and with the host's network. */
   attachment: Attachment | null;
   networkReleased: boolean;

@@ -5,7 +5,7 @@ export type Replies = {
   Version: { runtime_name: string; runtime_version: string; runtime_api_version: string };
   Status: {
     status: { conditions: { type: string; status: boolean; reason: string; message: string }[] };
-    runtime_handlers: { name: string; features: { recursive_read_only_mounts: boolean } }[];
+    runtime_handlers: { name: string; features: { recursive_read_only_mounts: boolean; user_namespaces: boolean } }[];
     features: { mount_options: boolean };
   };
   RunPodSandbox: { pod_sandbox_id: string };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
@@ -15,6 +15,7 @@ import { releaseOrRetry } from './release.ts';
 import { withResolvedMounts } from './sources.ts';
 import { knownSandbox } from '../sandbox/known.ts';
 import { undone } from '../teardown.ts';
+import { onHost, ROOT } from '../spec/user-namespace.ts';
 import { specOf } from './spec-of.ts';
 import { after } from './state.ts';
 
@@ -74,8 +75,8 @@ async function build(
   store.containers.put(planned);
   try {
     const resolved = await withResolvedMounts(config, context.settings.absentMountSourcesToReject);
-    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, planned.id));
-    const mounted = await withMountedImages(context, planned, resolved);
+    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, sandbox, planned.id));
+    const mounted = await withMountedImages(context, planned, resolved, sandbox.user);
     const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files });
     const { bundle } = containerPaths(context.roots, planned.id);
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
@@ -108,17 +109,26 @@ async function build(
   }
 }
 
-async function mountRootfs(context: PodContext, image: Image, id: string): Promise<Record<string, string>> {
+async function mountRootfs(context: PodContext, image: Image, sandbox: Sandbox, id: string): Promise<Record<string, string>> {
   const paths = containerPaths(context.roots, id);
-  mkdirSync(paths.bundle, { mode: 0o700 });
+  makeBundle(paths.bundle, sandbox);
   const { files } = await context.engine.call('mountRootfs', {
     target: paths.rootfs,
     lower: context.images.layerPaths(image),
     upper: paths.upper,
     work: paths.work,
+    idmap: sandbox.user && { userNamespace: sandbox.user.path, stage: paths.layers },
     read: ['/etc/passwd', '/etc/group'],
   });
   return files;
+}
+
+/** A user namespace's root has to get to the root file system in it, and nobody else. */
+function makeBundle(path: string, sandbox: Sandbox): void {
+  mkdirSync(path, { mode: 0o700 });
+  if (!sandbox.user) return;
+  chownSync(path, 0, onHost(ROOT, sandbox.user.mappings).gid);
+  chmodSync(path, 0o710);
 }
 
 /** The pod may have been stopped while its container was being made; then that, and not what came of it, is the reason. */

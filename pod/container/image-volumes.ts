@@ -5,7 +5,7 @@ import { asRuntimeError, RuntimeError } from '../../api/errors.ts';
 import type { Image, Images } from '../../image/record.ts';
 import type { PodContext } from '../context.ts';
 import { type ContainerPaths, containerPaths } from '../paths.ts';
-import type { ImageVolume } from '../record.ts';
+import type { ImageVolume, UserNamespace } from '../record.ts';
 
 /**
  * The images that a container wants mounted, in the order of its mounts (CRI Mount.image). Throws `invalid` for a mount
@@ -37,13 +37,14 @@ export function leaseAll(images: Images, imageIds: readonly string[]): () => voi
 }
 
 /**
- * Mounts the images, each read-only below the container's bundle, and returns the configuration with a bind mount of
+ * Mounts the images, each read-only below the container's bundle and with the ids of the pod, and returns the configuration with a bind mount of
  * what is wanted of each in its place. Throws `image-volume`; what was mounted goes with the container.
  */
 export async function withMountedImages(
   context: PodContext,
   { id, imageVolumes }: { id: string; imageVolumes: readonly ImageVolume[] },
   config: ContainerConfig,
+  user: UserNamespace | null,
 ): Promise<ContainerConfig> {
   if (imageVolumes.length === 0) return config;
   const { images } = containerPaths(context.roots, id);
@@ -52,22 +53,29 @@ export async function withMountedImages(
     const index = order.indexOf(mount);
     const image = context.images.find(imageVolumes[index]?.imageId ?? '');
     if (index < 0 || !image) return mount;
-    const path = await mountImage(context, image, mount, `${images}/${index}`);
-    return { ...mount, host_path: path, image: null, image_sub_path: '', propagation: 'PROPAGATION_PRIVATE' };
+    const path = await mountImage(context, image, mount, { target: `${images}/${index}`, user });
+    const ids = user ? { uidMappings: [], gidMappings: [] } : {};
+    return { ...mount, ...ids, host_path: path, image: null, image_sub_path: '', propagation: 'PROPAGATION_PRIVATE' };
   });
   return { ...config, mounts: await Promise.all(mounts) };
 }
 
 /** Every mount point that a container may have on the host. */
-export async function containerMountPoints({ rootfs, images }: ContainerPaths): Promise<string[]> {
+export async function containerMountPoints({ rootfs, layers, images }: ContainerPaths): Promise<string[]> {
   const names = await readdir(images).catch(() => []);
-  return [rootfs, ...names.map((name) => `${images}/${name}`)];
+  return [rootfs, layers, ...names.map((name) => `${images}/${name}`)];
 }
 
-async function mountImage(context: PodContext, image: Image, mount: Mount, target: string): Promise<string> {
+async function mountImage(
+  context: PodContext,
+  image: Image,
+  mount: Mount,
+  { target, user }: { target: string; user: UserNamespace | null },
+): Promise<string> {
   try {
     const lower = context.images.layerPaths(image);
-    return (await context.engine.call('mountImage', { target, lower, subPath: mount.image_sub_path })).path;
+    const idmap = user && { userNamespace: user.path, stage: `${target}-layers` };
+    return (await context.engine.call('mountImage', { target, lower, idmap, subPath: mount.image_sub_path })).path;
   } catch (error) {
     throw failed(mount, asRuntimeError(error).message, error);
   }

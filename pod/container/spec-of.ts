@@ -11,6 +11,7 @@ import { seesAllDevices } from '../spec/devices.ts';
 import { gather } from '../spec/host-facts.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { containerSpec } from '../spec/spec.ts';
+import { onHost } from '../spec/user-namespace.ts';
 import { declaredVolumes, withVolumes } from './declared-volumes.ts';
 import { handlerOf } from './plan.ts';
 
@@ -42,6 +43,7 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
       config: podConfig,
       shimPid: sandbox.shimPid,
       pausePid: sandbox.pausePid,
+      user: sandbox.user,
       netnsPath: pod.netns,
       files: { hosts: pod.hosts, hostname: pod.hostname, resolvConf: pod.resolvConf },
       shmPath: pod.shm,
@@ -63,12 +65,13 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
 }
 
 /** What the operator wants of the volumes that the image declares. */
-async function withDeclaredVolumes(context: PodContext, { id, image }: SpecParts, { spec, user }: Made): Promise<OciSpec> {
+async function withDeclaredVolumes(context: PodContext, { id, image, sandbox }: SpecParts, { spec, user }: Made): Promise<OciSpec> {
   const policy = context.settings.imageVolumes;
   const volumes = policy === 'ignore' ? [] : declaredVolumes(image.config.volumes, spec.mounts);
   if (volumes.length === 0) return spec;
   const { rootfs } = containerPaths(context.roots, id);
-  const { paths } = await context.engine.call('makeVolumes', { rootfs, volumes, uid: user.uid, gid: user.gid });
+  const owner = onHost(user, sandbox.user?.mappings ?? null);
+  const { paths } = await context.engine.call('makeVolumes', { rootfs, volumes, ...owner });
   return policy === 'bind' ? withVolumes(spec, volumes, paths) : spec;
 }
 

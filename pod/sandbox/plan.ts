@@ -6,7 +6,8 @@ import type { PodContext } from '../context.ts';
 import type { PortMapping } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import type { NamespaceMode, Sandbox } from '../record.ts';
-import { refuseUserNamespace } from '../spec/namespaces.ts';
+import { userNamespaceObstacle } from '../runtime-features.ts';
+import { podIdMappings } from '../spec/user-namespace.ts';
 import { shmSizeBytes } from './shm-size.ts';
 
 /** The record of a sandbox that is about to be made. Throws `invalid` for a configuration that cannot be run. */
@@ -22,12 +23,15 @@ export function plannedSandbox(
   if (security?.run_as_group && !security.run_as_user) {
     throw new RuntimeError('invalid', `sandbox ${metadata.name}: run_as_group is set without run_as_user`);
   }
-  if (!context.runtimes.byName.has(request.handler || context.runtimes.defaultName)) {
+  const handler = context.runtimes.byName.get(request.handler || context.runtimes.defaultName);
+  if (!handler) {
     const known = [...context.runtimes.byName.keys()].join(', ');
     throw new RuntimeError('invalid', `sandbox ${metadata.name}: no runtime handler ${request.handler}, there is ${known}`);
   }
   const options = security?.namespace_options;
-  refuseUserNamespace(options ?? null);
+  const mappings = podIdMappings(options ?? null);
+  const obstacle = mappings ? userNamespaceObstacle(handler.features, context.host.idmapObstacle) : '';
+  if (obstacle !== '') throw new RuntimeError('unsupported', `sandbox ${metadata.name}: user namespaces are not possible here: ${obstacle}`);
   shmSizeBytes(config.annotations);
   return {
     id,
@@ -51,6 +55,7 @@ export function plannedSandbox(
     madeCgroups: [],
     shimPid: 0,
     pausePid: 0,
+    user: mappings && { path: '', mappings },
     attachment: null,
     networkReleased: false,
   };
@@ -82,6 +87,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
     pid: ({ POD: 'pod', NODE: 'host', CONTAINER: 'container', TARGET: 'container' } as const)[sandbox.namespaces.pid],
     hostname: ownNetwork ? config.hostname : '',
     sysctls: config.linux?.sysctls ?? {},
+    user: sandbox.user?.mappings ?? null,
     shm: ownIpc ? { path: paths.shm, sizeBytes: shmSizeBytes(sandbox.annotations) } : null,
     cgroup: shimCgroup(context, sandbox),
     oomScoreAdj: -999,

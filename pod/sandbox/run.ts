@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
@@ -12,6 +12,7 @@ import type { Attachment } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import { type Sandbox, sandboxKey } from '../record.ts';
 import { resolvConf } from '../spec/resolv.ts';
+import { onHost, ROOT } from '../spec/user-namespace.ts';
 import { undone } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
@@ -56,8 +57,8 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     mkdirSync(paths.directory, { mode: 0o700 });
     if (sandbox.logDirectory !== '') await makeDirectories(sandbox.logDirectory, 0o755);
     const pod = shimPod(context, sandbox, config);
-    const { pid, pausePid } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
-    sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid });
+    const { pid, pausePid, userNamespace } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
+    sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid, user: sandbox.user && { ...sandbox.user, path: userNamespace } });
     const [attached, connected] = await Promise.allSettled([
       attach(context, sandbox, config),
       shims.open(sandbox.id, paths.socket, 0),
@@ -94,16 +95,21 @@ async function writeFiles(context: PodContext, sandbox: Sandbox, config: PodSand
   const paths = podPaths(context.roots, sandbox.id);
   const own = sandbox.namespaces.network === 'POD';
   const name = config.hostname || sandbox.name;
-  writeFileSync(paths.resolvConf, resolvConf(config.dns_config, await hostFile('/etc/resolv.conf')), { mode: 0o644 });
+  const root = onHost(ROOT, sandbox.user?.mappings ?? null);
+  const write = (path: string, text: string): void => {
+    writeFileSync(path, text, { mode: 0o644 });
+    chownSync(path, root.uid, root.gid);
+  };
+  write(paths.resolvConf, resolvConf(config.dns_config, await hostFile('/etc/resolv.conf')));
   if (!own) {
-    writeFileSync(paths.hosts, await hostFile('/etc/hosts'), { mode: 0o644 });
-    writeFileSync(paths.hostname, await hostFile('/etc/hostname'), { mode: 0o644 });
+    write(paths.hosts, await hostFile('/etc/hosts'));
+    write(paths.hostname, await hostFile('/etc/hostname'));
     return;
   }
   const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
   for (const ip of sandbox.attachment?.ips ?? []) lines.push(`${ip}\t${name}`);
-  writeFileSync(paths.hosts, `${lines.join('\n')}\n`, { mode: 0o644 });
-  writeFileSync(paths.hostname, `${name}\n`, { mode: 0o644 });
+  write(paths.hosts, `${lines.join('\n')}\n`);
+  write(paths.hostname, `${name}\n`);
 }
 
 function hostFile(path: string): Promise<string> {

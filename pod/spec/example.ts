@@ -50,6 +50,7 @@ export const plainHost: HostFacts = {
   apparmorProfiles: null,
   selinuxEnabled: false,
   recursiveReadOnly: true,
+  idmapObstacle: '',
   defaultUlimits: [],
 };
 
@@ -61,6 +62,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
       config: podConfig(),
       shimPid: 100,
       pausePid: 101,
+      user: null,
       netnsPath: '/run/netns/web',
       files: { hosts: '/pod/hosts', hostname: '/pod/hostname', resolvConf: '/pod/resolv.conf' },
       shmPath: '/pod/shm',
@@ -74,7 +76,7 @@ export function specInput(changes: Partial<SpecInput> = {}, config: ContainerCon
     },
     host: plainHost,
     handler: { privilegedWithoutHostDevices: false },
-    features: { mountOptions: ['rro'] },
+    features: { mountOptions: ['rro'], idMappedMounts: true },
     rootfs: '/rootfs',
     ...changes,
   };

@@ -16,10 +16,12 @@ export type HostOptions = {
   cgroup: { driver: CgroupDriver; host: Hierarchies };
   /** Limits for every container as the operator wants them. */
   defaultUlimits: OciRlimit[];
+  /** What the engine's trial of an overlay with mapped ids said. */
+  idmapObstacle: string;
 };
 
 /** Looks at this machine and at what this daemon may do; once, at start. */
-export async function hostFacts({ cgroup, defaultUlimits }: HostOptions): Promise<HostFacts> {
+export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostOptions): Promise<HostFacts> {
   const [status, limits, score, enabled, profiles] = await Promise.all([
     text('/proc/self/status'),
     text('/proc/self/limits'),
@@ -50,6 +52,7 @@ export async function hostFacts({ cgroup, defaultUlimits }: HostOptions): Promis
           .map((line) => line.replace(/ \(\w+\)$/, ''))
           .filter(Boolean)
       : null,
+    idmapObstacle,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
     recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
     defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),

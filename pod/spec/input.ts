@@ -1,6 +1,7 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../api/cri.ts';
 import type { CgroupDriver } from '../../host/cgroup.ts';
 import type { RuntimeFeatures } from '../runtime-features.ts';
+import type { UserNamespace } from '../record.ts';
 import type { OciDevice, OciRlimit } from './oci.ts';
 
 /** What decides a container's OCI configuration. */
@@ -12,6 +13,8 @@ export type SpecInput = {
     shimPid: number;
     /** PID 1 of the pod's shared pid namespace; 0 when there is none. */
     pausePid: number;
+    /** The pod's own user namespace; null with the host's. */
+    user: UserNamespace | null;
     /** Where the pod's network namespace is pinned; unused with the host's network. */
     netnsPath: string;
     /** Files of the pod, bind-mounted where the kubelet mounts none. */
@@ -66,6 +69,8 @@ export type HostFacts = {
   selinuxEnabled: boolean;
   /** Whether the kernel can make mounts read-only with all that is below them (mount_setattr(2), Linux 5.12). */
   recursiveReadOnly: boolean;
+  /** What stands in the way of user namespaces with images below the root directory; empty when nothing does. */
+  idmapObstacle: string;
   /** Limits given to every container, already within what the daemon may set. */
   defaultUlimits: OciRlimit[];
 };

@@ -136,7 +136,7 @@ for (const [what, asked, message] of refused)
 test('a kernel or runtime that cannot mount read-only recursively is told apart', (t) => {
   for (const [changes, message] of [
     [{ host: { ...plainHost, recursiveReadOnly: false } }, /takes Linux 5\.12/],
-    [{ features: { mountOptions: ['ro'] } }, /runtime does not know the mount option rro/],
+    [{ features: { mountOptions: ['ro'], idMappedMounts: true } }, /runtime does not know the mount option rro/],
   ] as const) {
     const error = t.throws(() => made([{ readonly: true, recursive_read_only: true }], changes), { message });
     t.true(isKind(error, 'rro-unsupported'));

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { IDMapping, Mount } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import { mountsRecursiveReadOnly } from '../runtime-features.ts';
+import type { UserNamespace } from '../record.ts';
 import type { SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciIdMapping, OciMount } from './oci.ts';
@@ -31,7 +32,7 @@ export function rootfsPropagation(asked: Mount[]): 'shared' | 'slave' | undefine
   return asked.some(({ propagation }) => propagation === 'PROPAGATION_HOST_TO_CONTAINER') ? 'slave' : undefined;
 }
 
-function kernelMounts({ container }: SpecInput): OciMount[] {
+function kernelMounts({ sandbox, container }: SpecInput): OciMount[] {
   const access = container.config.linux?.security_context?.privileged ? 'rw' : 'ro';
   const strict = ['nosuid', 'noexec', 'nodev'];
   return [
@@ -46,12 +47,25 @@ function kernelMounts({ container }: SpecInput): OciMount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(hasGroup(sandbox.user, TTY_GROUP) ? [`gid=${TTY_GROUP}`] : [])],
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: strict },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...strict, access] },
+    sysfs(sandbox, [...strict, access]),
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...strict, 'relatime', access] },
   ];
+}
+
+/** Debian's number of the group that terminals belong to; others have the same. */
+const TTY_GROUP = 5;
+
+const hasGroup = (user: UserNamespace | null, id: number): boolean => user === null || id < (user.mappings.gids[0]?.size ?? 0);
+
+/** Root of a user namespace may not mount a sysfs of the host's network: it is shown the host's, and can change nothing. */
+function sysfs(sandbox: SpecInput['sandbox'], options: string[]): OciMount {
+  if (sandbox.user === null || podNamespaces({ sandbox }).network === 'pod') {
+    return { destination: '/sys', type: 'sysfs', source: 'sysfs', options };
+  }
+  return { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rro'] };
 }
 
 function podMounts({ sandbox, container }: SpecInput): OciMount[] {

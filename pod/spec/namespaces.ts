@@ -1,7 +1,7 @@
-import type { NamespaceOption } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { SpecInput } from './input.ts';
 import type { OciNamespace } from './oci.ts';
+import { refuseOtherUserNamespace } from './user-namespace.ts';
 
 /**
  * The namespaces of a container: a mount namespace of its own, on cgroup version 2 a cgroup namespace, and those of the
@@ -12,10 +12,13 @@ import type { OciNamespace } from './oci.ts';
 export function namespaces(input: SpecInput): OciNamespace[] {
   const { sandbox, container, host } = input;
   const { network, ipc } = podNamespaces(input);
-  refuseUserNamespace(sandbox.config.linux?.security_context?.namespace_options ?? null);
-  refuseUserNamespace(container.config.linux?.security_context?.namespace_options ?? null);
+  refuseOtherUserNamespace(
+    sandbox.config.linux?.security_context?.namespace_options ?? null,
+    container.config.linux?.security_context?.namespace_options ?? null,
+  );
   const held = (type: 'uts' | 'ipc'): OciNamespace => joined(type, `/proc/${sandbox.shimPid}/ns/${type}`);
   return [
+    ...(sandbox.user ? [joined('user', sandbox.user.path)] : []),
     { type: 'mount' },
     ...(host.cgroupVersion === 2 ? [{ type: 'cgroup' as const }] : []),
     ...(network === 'host' ? [] : [joined('network', sandbox.netnsPath), held('uts')]),
@@ -55,14 +58,3 @@ function pidNamespace({ sandbox, container, targetPid }: SpecInput): OciNamespac
 }
 
 const joined = (type: OciNamespace['type'], path: string): OciNamespace => ({ type, path });
-
-/**
- * For a pod or container that asks for a user namespace (CRI UserNamespace): throws `invalid` for the modes CONTAINER
- * and TARGET, and `unsupported` for POD, which no shim makes yet.
- */
-export function refuseUserNamespace(options: NamespaceOption | null): void {
-  const mode = options?.userns_options?.mode ?? 'NODE';
-  if (mode === 'NODE') return;
-  if (mode === 'POD') throw new RuntimeError('unsupported', 'user namespaces for pods are not supported');
-  throw new RuntimeError('invalid', `user namespace mode ${mode} is not possible: POD or NODE`);
-}

@@ -60,6 +60,8 @@ export type OciIdMapping = { containerID: number; hostID: number; size: number }
 /** `linux` (config-linux.md). */
 export type OciLinux = {
   namespaces: OciNamespace[];
+  uidMappings?: OciIdMapping[];
+  gidMappings?: OciIdMapping[];
   devices: OciDevice[];
   cgroupsPath: string;
   resources: OciResources;

@@ -34,6 +34,7 @@ async function run(
   const host = await hostFacts({
     cgroup: { driver: 'cgroupfs', host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')) },
     defaultUlimits: [],
+    idmapObstacle: '',
   });
   const privileged = config.linux?.security_context?.privileged === true;
   const base = specInput({ host, rootfs, found: await gather(config, privileged) }, config);

@@ -1,3 +1,4 @@
+import type { IdMappings } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import { cgroupsPath } from '../../host/cgroup.ts';
 import { annotations } from './annotations.ts';
@@ -11,6 +12,7 @@ import { resources } from './resources.ts';
 import { seccomp } from './seccomp.ts';
 import { protectedPaths } from './security.ts';
 import { resolveUser } from './user.ts';
+import { ociMappings, refuseUnmapped } from './user-namespace.ts';
 
 /**
  * The OCI configuration of a container and who it runs as. Pure: all that it depends on is in `input`.
@@ -32,6 +34,7 @@ export function containerSpec(input: SpecInput): { spec: OciSpec; user: Resolved
     );
   }
   const user = resolveUser({ security, imageUser: image.user, etc });
+  if (sandbox.user) refuseUnmapped(user, sandbox.user.mappings);
   const process = containerProcess(input, user);
   const spec = {
     ociVersion: '1.0.2',
@@ -58,6 +61,7 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
   const { masked, readonly } = protectedPaths(security);
   return {
     namespaces: namespaces(input),
+    ...(sandbox.user && userMappings(sandbox.user.mappings)),
     devices: nodes,
     cgroupsPath: cgroupsPath(host.cgroupDriver, sandbox.cgroupParent, id),
     resources: { ...resources(config.linux?.resources ?? null, host), devices: rules },
@@ -66,4 +70,8 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
     maskedPaths: masked,
     readonlyPaths: readonly,
   };
+}
+
+function userMappings({ uids, gids }: IdMappings): Pick<OciLinux, 'uidMappings' | 'gidMappings'> {
+  return { uidMappings: ociMappings(uids), gidMappings: ociMappings(gids) };
 }

@@ -6,9 +6,11 @@ mod engine;
 #[cfg(test)]
 mod examples;
 mod frame;
+mod mount_setattr;
 mod pause;
 mod shim;
 mod unpack;
+mod user_namespace;
 
 use std::process::ExitCode;
 

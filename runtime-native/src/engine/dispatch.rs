@@ -4,7 +4,7 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, measure, release, rootfs, run, sample, spawn, state, tree, usage, volume};
+use super::{Engine, commit, fetch, idmap, measure, release, rootfs, run, sample, spawn, state, tree, usage, volume};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +36,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "mountRootfs" => (Lane::Mounts, act(rootfs::mount_rootfs)),
         "mountImage" => (Lane::Mounts, act(volume::mount_image)),
         "makeVolumes" => (Lane::Mounts, act(volume::make_volumes)),
+        "tryIdmap" => (Lane::Mounts, act(idmap::try_idmap)),
         "prepareState" => (Lane::Mounts, act(state::prepare_state)),
         "releaseState" => (Lane::Release, act(state::release_state)),
         "releasePod" => (Lane::Release, act(release::release_pod)),

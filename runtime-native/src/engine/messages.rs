@@ -1,6 +1,7 @@
 //! Every message between berthd and the engine, as declared in `api/engine.ts`. Unknown fields are ignored,
 //! 64-bit counters are decimal strings.
 
+use crate::user_namespace::IdMappings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,6 +62,7 @@ pub struct ShimPod {
     pub pid: String,
     pub hostname: String,
     pub sysctls: BTreeMap<String, String>,
+    pub user: Option<IdMappings>,
     pub shm: Option<Shm>,
     pub cgroup: CgroupDirs,
     pub oom_score_adj: i32,
@@ -82,6 +84,7 @@ pub struct SpawnShimAsk {
 pub struct SpawnShimReply {
     pub pid: i32,
     pub pause_pid: i32,
+    pub user_namespace: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,7 +131,15 @@ pub struct MountRootfsAsk {
     pub lower: Vec<String>,
     pub upper: String,
     pub work: String,
+    pub idmap: Option<LayersIdmap>,
     pub read: Vec<String>,
+}
+/// Whose ids the layers are to show, and an unused path to lay them out on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayersIdmap {
+    pub user_namespace: String,
+    pub stage: String,
 }
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MountRootfsReply {
@@ -140,6 +151,7 @@ pub struct MountRootfsReply {
 pub struct MountImageAsk {
     pub target: String,
     pub lower: Vec<String>,
+    pub idmap: Option<LayersIdmap>,
     pub sub_path: String,
 }
 #[derive(Debug, Serialize, Deserialize)]
@@ -157,6 +169,15 @@ pub struct MakeVolumesAsk {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MakeVolumesReply {
     pub paths: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TryIdmapAsk {
+    pub dir: String,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TryIdmapReply {
+    pub obstacle: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,6 +11,7 @@ mod dispatch;
 mod errors;
 mod fetch;
 mod heap;
+mod idmap;
 mod inherited;
 mod inside;
 mod lanes;

@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount as umount2};
 use std::ffi::CString;
 
-/// Mounts that lie on one another on one path at most; more is somebody's loop.
-const STACKED_MAX: usize = 64;
+/// Mounts that lie on one another on one path at most (an overlay's layers may); more is somebody's loop.
+const STACKED_MAX: usize = 1024;
 
 /// Mounts a tmpfs with these options (tmpfs(5)) on the directory.
 pub fn tmpfs(path: &str, flags: MountFlags, options: &str) -> Result<(), FrameError> {

@@ -15,8 +15,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// mount(2) copies one page of options.
 const OPTIONS_MAX_BYTES: usize = 4095;
 
-/// The directories of one overlay; `lower` has the topmost layer first. Without a writable layer it is read-only, and
-/// the kernel wants two layers at least.
+/// The directories of one overlay; `lower` has the topmost layer first. Layers may be named by descriptor
+/// (`/proc/self/fd/N`). Without a writable layer it is read-only, and the kernel wants two layers at least.
 pub struct Overlay<'a> {
     pub lower: &'a [String],
     pub writable: Option<Writable<'a>>,

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::errors::failed;
+use super::idmap::MappedLayers;
 use super::messages::{MountRootfsAsk, MountRootfsReply};
 use super::overlay::{Overlay, Writable, mount_overlay};
 use super::{dirs, inside, mount};
@@ -22,10 +23,8 @@ pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsRepl
     let mut mounted = false;
     let done = make_dirs(ask, &mut made).and_then(|()| {
         call.check()?;
-        let writable = Some(Writable { upper: &ask.upper, work: &ask.work });
-        let overlay = Overlay { lower: &ask.lower, writable, target: &ask.target };
-        mount_overlay(&overlay)?;
         mounted = true;
+        mount_layers(ask, &made)?;
         read_files(ask)
     });
     if done.is_err() {
@@ -38,9 +37,9 @@ pub fn mount_rootfs(ask: &MountRootfsAsk, call: &Call) -> Result<MountRootfsRepl
 }
 
 fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameError> {
-    let Some(top) = ask.lower.first() else {
+    if ask.lower.is_empty() {
         return Err(FrameError::new("invalid", format!("no layers to mount on {}", ask.target)));
-    };
+    }
     let already = mount::is_mount_point(&ask.target);
     if already.is_ok_and(|mounted| mounted) {
         return Err(FrameError::new("exists", format!("{} is mounted already", ask.target)));
@@ -48,10 +47,19 @@ fn make_dirs(ask: &MountRootfsAsk, made: &mut Vec<PathBuf>) -> Result<(), FrameE
     for dir in [&ask.upper, &ask.work, &ask.target] {
         dirs::make(Path::new(dir), 0o700, made).map_err(|error| failed(format!("make {dir}"), error))?;
     }
-    if !made.iter().any(|dir| dir == Path::new(&ask.upper)) {
-        return Ok(());
+    Ok(())
+}
+
+/// Mounts the overlay; with a user namespace its layers show their ids as that maps them.
+fn mount_layers(ask: &MountRootfsAsk, made: &[PathBuf]) -> Result<(), FrameError> {
+    let mapped = ask.idmap.as_ref().map(|idmap| MappedLayers::new(&ask.lower, idmap)).transpose()?;
+    let lower = mapped.as_ref().map_or(&ask.lower, MappedLayers::paths);
+    if made.iter().any(|dir| dir == Path::new(&ask.upper)) {
+        same_root(&lower[0], &ask.upper)
+            .map_err(|error| failed(format!("give {} the owner and mode of {}", ask.upper, ask.lower[0]), error))?;
     }
-    same_root(top, &ask.upper).map_err(|error| failed(format!("give {} the owner and mode of {top}", ask.upper), error))
+    let writable = Some(Writable { upper: &ask.upper, work: &ask.work });
+    mount_overlay(&Overlay { lower, writable, target: &ask.target })
 }
 
 /// A new upper directory's owner and mode are those of the container's `/`.

@@ -6,6 +6,7 @@ use super::launch::{Launch, launch};
 use super::messages::{ShimPod, SpawnShimAsk, SpawnShimReply};
 use super::{cgroup, cgroup_remove, dirs, mount};
 use crate::frame::FrameError;
+use crate::user_namespace::IdMappings;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
@@ -64,11 +65,17 @@ fn prepare(pod: &ShimPod, made: &mut Made) -> Result<cgroup::Entrance, FrameErro
         make(Path::new(&shm.path), 0o700, made)?;
         if !mount::is_mount_point(&shm.path).map_err(|error| failed(format!("look at {}", shm.path), error))? {
             let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-            mount::tmpfs(&shm.path, flags, &format!("mode=1777,size={}", shm.size_bytes))?;
+            mount::tmpfs(&shm.path, flags, &shm_options(pod, shm.size_bytes))?;
             made.shm = true;
         }
     }
     cgroup::make(&pod.cgroup, &mut made.cgroups)
+}
+
+/// A user namespace's own root owns the directory.
+fn shm_options(pod: &ShimPod, size_bytes: u64) -> String {
+    let owner = pod.user.as_ref().and_then(IdMappings::root).map(|(user, group)| format!(",uid={user},gid={group}"));
+    format!("mode=1777,size={size_bytes}{}", owner.unwrap_or_default())
 }
 
 /// Launches the process and reads its two lines: its number, then how it went.
@@ -191,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_shim_is_ready_with_two_numbers() {
-        let reply = outcome("{\"pid\":7,\"pausePid\":0}\n").unwrap();
+        let reply = outcome("{\"pid\":7,\"pausePid\":0,\"userNamespace\":\"\"}\n").unwrap();
         assert_eq!((reply.pid, reply.pause_pid), (7, 0));
     }
 

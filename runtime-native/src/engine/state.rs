@@ -12,10 +12,10 @@ use std::path::Path;
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// Makes `dir` (0700) a private tmpfs mount of its own unless it is one, once no other engine works on it.
+/// Makes `dir` (0711) a private tmpfs mount of its own unless it is one, once no other engine works on it.
 pub fn prepare_state(ask: &StateAsk, call: &Call) -> Result<PrepareStateReply, FrameError> {
     let dir = ask.dir.as_str();
-    super::dirs::make(Path::new(dir), 0o700, &mut Vec::new()).map_err(|error| failed(format!("make {dir}"), error))?;
+    super::dirs::make(Path::new(dir), 0o711, &mut Vec::new()).map_err(|error| failed(format!("make {dir}"), error))?;
     // What an engine that ends unmounts meanwhile is not the directory that was locked.
     let mut mounted = false;
     loop {
@@ -37,9 +37,9 @@ pub fn prepare_state(ask: &StateAsk, call: &Call) -> Result<PrepareStateReply, F
 fn mount_tmpfs(dir: &str) -> Result<bool, FrameError> {
     let mounted = !is_tmpfs_mount(dir).map_err(|error| failed(format!("look at {dir}"), error))?;
     if mounted {
-        mount::tmpfs(dir, MountFlags::NOSUID | MountFlags::NODEV, "mode=0700")?;
+        mount::tmpfs(dir, MountFlags::NOSUID | MountFlags::NODEV, "mode=0711")?;
     } else {
-        chmod(dir, Mode::from_raw_mode(0o700)).map_err(|error| failed(format!("chmod {dir}"), error))?;
+        chmod(dir, Mode::from_raw_mode(0o711)).map_err(|error| failed(format!("chmod {dir}"), error))?;
     }
     Ok(mounted)
 }

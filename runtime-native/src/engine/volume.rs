@@ -3,6 +3,7 @@
 
 use super::call::Call;
 use super::errors::failed;
+use super::idmap::MappedLayers;
 use super::inside::{self, Owner};
 use super::messages::{MakeVolumesAsk, MakeVolumesReply, MountImageAsk, MountImageReply};
 use super::overlay::{Overlay, mount_overlay};
@@ -35,7 +36,9 @@ pub fn mount_image(ask: &MountImageAsk, call: &Call) -> Result<MountImageReply, 
 
 /// A read-only overlay takes two layers at least: the empty target itself is the lowest.
 fn mount_layers(ask: &MountImageAsk) -> Result<(), FrameError> {
-    let lower: Vec<String> = ask.lower.iter().chain([&ask.target]).cloned().collect();
+    let mapped = ask.idmap.as_ref().map(|idmap| MappedLayers::new(&ask.lower, idmap)).transpose()?;
+    let layers = mapped.as_ref().map_or(&ask.lower, MappedLayers::paths);
+    let lower: Vec<String> = layers.iter().chain([&ask.target]).cloned().collect();
     if lower.len() < 2 {
         return Err(FrameError::new("invalid", format!("no layers to mount on {}", ask.target)));
     }

@@ -28,7 +28,7 @@ impl Shim {
             container.console = Some(Console::new(&container.bundle, serial)?);
             ChildStdio::default()
         } else {
-            let (ours, child) = stdio::pipes(serial, ask.stdin)?;
+            let (ours, child) = stdio::pipes(serial, ask.stdin, self.pod.owner)?;
             container.stdio = ours;
             child
         };

@@ -97,7 +97,7 @@ impl Shim {
         let (stdio, child, console) = if ask.tty {
             (Stdio::default(), ChildStdio::default(), Some(Console::new(&bundle, serial)?))
         } else {
-            let (stdio, child) = stdio::pipes(serial, ask.stdin)?;
+            let (stdio, child) = stdio::pipes(serial, ask.stdin, self.pod.owner)?;
             (stdio, child, None)
         };
         let files = ["json", "pid", "log"].map(|kind| format!("{bundle}/exec-{}.{kind}", ask.exec));

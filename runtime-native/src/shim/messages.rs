@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::user_namespace::IdMappings;
+
 /// Directories of one cgroup by controller on version 1; the one key `unified` on version 2.
 pub type CgroupDirs = BTreeMap<String, String>;
 
@@ -39,6 +41,8 @@ pub struct ShimPod {
     pub pid: PidNamespace,
     pub hostname: String,
     pub sysctls: BTreeMap<String, String>,
+    /// The pod's own user namespace; `None` is the host's.
+    pub user: Option<IdMappings>,
     pub oom_score_adj: i32,
 }
 
@@ -48,6 +52,8 @@ pub struct ShimPod {
 pub struct Ready {
     pub pid: i32,
     pub pause_pid: i32,
+    /// Where the pod's user namespace is found; empty with the host's.
+    pub user_namespace: String,
 }
 
 /// The OCI runtime as the shim calls it.

@@ -23,7 +23,9 @@ mod log;
 mod log_files;
 mod loopback;
 pub(crate) mod messages;
+mod namespaces;
 mod packet;
+mod pid_one;
 mod poll;
 mod records;
 mod reopen;
@@ -56,7 +58,8 @@ pub fn main() -> ExitCode {
     match start() {
         Ok(shim) => {
             let pid = std::process::id() as i32;
-            inherited::tell(&Ok(Ready { pid, pause_pid: shim.pod.pause_pid }));
+            let user_namespace = shim.pod.user_namespace_path.clone();
+            inherited::tell(&Ok(Ready { pid, pause_pid: shim.pod.pause_pid, user_namespace }));
             shim.serve();
             ExitCode::SUCCESS
         }

@@ -77,7 +77,7 @@ pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
     let argv = argv(verb).map_err(|error| unavailable(&error))?;
     let path = argv.first().cloned().unwrap_or_default();
     let network = Some(verb.network.as_fd());
-    let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network, new_pid_namespace: false };
+    let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network };
     let log_from = std::fs::metadata(&verb.log).map_or(0, |file| file.len());
     let began_at_ns = clock::now_ns();
     let pid = spawn::spawn(&program).map_err(|error| unavailable(&error))?;

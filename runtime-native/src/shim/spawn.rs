@@ -15,8 +15,6 @@ pub struct Program<'a> {
     pub stdio: [BorrowedFd<'a>; 3],
     /// Network namespace to enter first.
     pub network: Option<BorrowedFd<'a>>,
-    /// Make it PID 1 of a new pid namespace.
-    pub new_pid_namespace: bool,
 }
 
 const STACK_BYTES: usize = 32 << 10;
@@ -35,7 +33,6 @@ pub fn spawn(program: &Program) -> io::Result<i32> {
     let mut child = Child { program, argv, environment: [ENVIRONMENT.as_ptr(), std::ptr::null()], errno: 0 };
     let stack = Stack::new()?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let flags = if program.new_pid_namespace { flags | libc::CLONE_NEWPID } else { flags };
     // SAFETY: with CLONE_VFORK this thread sleeps until the child has executed or ended, so that stack and `child`
     // outlive its use of them; every signal is blocked, so no handler runs on the shared memory.
     let pid = unsafe { libc::clone(run, stack.top(), flags, (&raw mut child).cast::<c_void>()) };

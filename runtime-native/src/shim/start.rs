@@ -1,18 +1,17 @@
-//! Turns the process into a pod: namespaces, hostname, sysctls, pinned network, PID 1, socket. All or nothing.
+//! Turns the process into a pod: namespaces, pinned network, PID 1, socket. All or nothing.
 
-use std::ffi::CString;
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::mount::UnmountFlags;
-use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use rustix::thread::LinkNameSpaceType;
 
-use super::messages::{Namespace, PidNamespace, ShimPod};
-use super::spawn::{self, Program};
-use super::{loopback, signals, sysctl};
+use super::messages::{Namespace, ShimPod};
+use super::{namespaces, pid_one, signals};
 use crate::frame::FrameError;
+use crate::user_namespace::IdMappings;
 
 /// A started pod: what the shim keeps of it.
 pub struct Pod {
@@ -21,6 +20,11 @@ pub struct Pod {
     pub listener: UnixListener,
     /// The host's network namespace, where the OCI runtime runs.
     pub host_network: OwnedFd,
+    /// The pod's own user namespace, which nobody else may be in, and its path; empty with the host's.
+    _user_namespace: Option<OwnedFd>,
+    pub user_namespace_path: String,
+    /// Its root's user and group on the host.
+    pub owner: Option<(u32, u32)>,
     /// 0 without a shared pid namespace.
     pub pause_pid: i32,
     pub dev_null: OwnedFd,
@@ -35,9 +39,9 @@ pub fn start(pod: &ShimPod) -> Result<Pod, FrameError> {
     let dev_null = open("/dev/null", OFlags::RDWR)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(failed("become subreaper"))?;
     adjust_oom_score(pod.oom_score_adj);
-    enter_namespaces(pod)?;
+    let user_namespace = namespaces::enter(pod)?;
     pin_network(pod)?;
-    let rest = start_pause(pod, &dev_null).and_then(|pause_pid| match listen(&pod.socket) {
+    let rest = pid_one::start(pod, user_namespace.as_ref(), &dev_null).and_then(|pause_pid| match listen(&pod.socket) {
         Ok(listener) => Ok((pause_pid, listener)),
         Err(error) => {
             signals::send(pause_pid, libc::SIGKILL);
@@ -45,8 +49,35 @@ pub fn start(pod: &ShimPod) -> Result<Pod, FrameError> {
         }
     });
     let (pause_pid, listener) = rest.inspect_err(|_| unpin_network(pod))?;
+    let user = user_namespace.as_ref().map(|held| name_user_namespace(pod, held)).transpose().inspect_err(|_| {
+        signals::send(pause_pid, libc::SIGKILL);
+        let _ = fs::remove_file(&pod.socket);
+        unpin_network(pod);
+    })?;
     let (directory, socket) = (pod.directory.clone(), pod.socket.clone());
-    Ok(Pod { directory, socket, listener, host_network, pause_pid, dev_null, _lock: lock })
+    let owner = pod.user.as_ref().and_then(IdMappings::root);
+    Ok(Pod {
+        directory,
+        socket,
+        listener,
+        host_network,
+        _user_namespace: user_namespace,
+        user_namespace_path: user.unwrap_or_default(),
+        owner,
+        pause_pid,
+        dev_null,
+        _lock: lock,
+    })
+}
+
+/// A link to the shim's descriptor, for the engine and the OCI runtime. They are not given the path in /proc, which runc
+/// takes for that of a process in the namespace, and reads the ids of that one.
+fn name_user_namespace(pod: &ShimPod, held: &OwnedFd) -> Result<String, FrameError> {
+    let path = format!("{}/user", pod.directory);
+    let _ = fs::remove_file(&path);
+    std::os::unix::fs::symlink(format!("/proc/{}/fd/{}", std::process::id(), held.as_raw_fd()), &path)
+        .map_err(failed(&format!("make {path}")))?;
+    Ok(path)
 }
 
 fn lock(directory: &str) -> Result<OwnedFd, FrameError> {
@@ -60,26 +91,6 @@ fn lock(directory: &str) -> Result<OwnedFd, FrameError> {
 /// Raises or lowers the score as far as the kernel lets us; a wish it refuses is dropped.
 fn adjust_oom_score(wanted: i32) {
     let _ = fs::write("/proc/self/oom_score_adj", wanted.clamp(-1000, 1000).to_string());
-}
-
-fn enter_namespaces(pod: &ShimPod) -> Result<(), FrameError> {
-    let wanted =
-        [(pod.network, UnshareFlags::NEWNET), (pod.ipc, UnshareFlags::NEWIPC), (pod.uts, UnshareFlags::NEWUTS)];
-    let own = wanted.into_iter().filter(|(whose, _)| *whose == Namespace::Pod).map(|(_, flag)| flag);
-    super::spawn::unshare(own.collect()).map_err(failed("unshare the pod's namespaces"))?;
-    if pod.uts == Namespace::Pod && !pod.hostname.is_empty() {
-        rustix::system::sethostname(pod.hostname.as_bytes())
-            .map_err(|error| FrameError::new("invalid", format!("set hostname {}: {error}", pod.hostname)))?;
-    }
-    if pod.network == Namespace::Pod {
-        loopback::up().map_err(failed("set lo up"))?;
-    }
-    for (name, value) in &pod.sysctls {
-        let file = sysctl::file(pod, name)?;
-        fs::write(&file, value)
-            .map_err(|error| FrameError::new("invalid", format!("sysctl {name}={value}: {error}")))?;
-    }
-    Ok(())
 }
 
 fn pin_network(pod: &ShimPod) -> Result<(), FrameError> {
@@ -99,21 +110,6 @@ fn unpin_network(pod: &ShimPod) {
         let _ = rustix::mount::unmount(&pod.netns_path, UnmountFlags::DETACH);
         let _ = fs::remove_file(&pod.netns_path);
     }
-}
-
-fn start_pause(pod: &ShimPod, dev_null: &OwnedFd) -> Result<i32, FrameError> {
-    if pod.pid != PidNamespace::Pod {
-        return Ok(0);
-    }
-    let argv = [CString::from(c"berth-pause"), CString::from(c"pause")];
-    let program = Program {
-        path: c"/proc/self/exe",
-        argv: &argv,
-        stdio: [dev_null.as_fd(), dev_null.as_fd(), dev_null.as_fd()],
-        network: None,
-        new_pid_namespace: true,
-    };
-    spawn::spawn(&program).map_err(failed("start the pod's PID 1"))
 }
 
 /// Listens with mode 0600. The lock is held, so a socket that is there already has no living owner.

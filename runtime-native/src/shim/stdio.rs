@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Gid, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::termios::Winsize;
@@ -47,14 +47,20 @@ impl ChildStdio {
     }
 }
 
-/// Pipes for stdout and stderr, and for stdin when asked.
-pub fn pipes(serial: u32, stdin: bool) -> Result<(Stdio, ChildStdio), FrameError> {
+/// Pipes for stdout and stderr, and for stdin when asked; of this owner, who may then open them as /dev/stdout.
+pub fn pipes(serial: u32, stdin: bool, owner: Option<(u32, u32)>) -> Result<(Stdio, ChildStdio), FrameError> {
     let (stdout, child_stdout) = pipe()?;
     let (stderr, child_stderr) = pipe()?;
     let (child_stdin, stdin) =
         if stdin { pipe().map(|(read, write)| (Some(read), Some(write)))? } else { (None, None) };
     for end in [Some(&stdout), Some(&stderr), stdin.as_ref()].into_iter().flatten() {
         set_nonblocking(end)?;
+    }
+    if let Some((user, group)) = owner {
+        for end in [Some(&child_stdout), Some(&child_stderr), child_stdin.as_ref()].into_iter().flatten() {
+            rustix::fs::fchown(end, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
+                .map_err(|error| FrameError::new("internal", format!("give a pipe to user {user}: {error}")))?;
+        }
     }
     let ours = Stdio { serial, stdin, stdout: Some(stdout), stderr: Some(stderr), ..Stdio::default() };
     Ok((ours, ChildStdio { stdin: child_stdin, stdout: Some(child_stdout), stderr: Some(child_stderr) }))

@@ -10,7 +10,7 @@ fn the_state_directory_becomes_a_private_tmpfs_once_and_is_released_when_nothing
     let mut engine = Engine::start();
     assert_eq!(engine.call("prepareState", json!({ "dir": dir })).unwrap()["mounted"], true);
     assert_eq!(engine.call("prepareState", json!({ "dir": dir })).unwrap()["mounted"], false);
-    assert_eq!(std::fs::metadata(&dir).unwrap().permissions().mode() & 0o7777, 0o700);
+    assert_eq!(std::fs::metadata(&dir).unwrap().permissions().mode() & 0o7777, 0o711);
     let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let line = mountinfo.lines().find(|line| line.contains(&format!(" {dir} "))).unwrap();
     assert!(line.contains("tmpfs") && !line.contains("shared:"), "{line}");
