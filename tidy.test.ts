@@ -54,6 +54,14 @@ test('node:http is loaded by api/http.ts alone, others import its types', (t) =>
   t.deepEqual(loading.filter((file) => importing.test(text(file))), []);
 });
 
+test('every test that docs/known-failures.md names is there', (t) => {
+  const titles = sources.filter((file) => /\.(story|test)\.ts$/.test(file)).flatMap((file) => titlesOf(text(file)));
+  const named = [...text('docs/known-failures.md').matchAll(/(?<!\*)\*(?!\*)([^*]+)\*(?!\*)/g)].flatMap(([, proofs = '']) => [...proofs.matchAll(/"([^"]+)"/g)]);
+  const wanted = named.map(([, title = '']) => title.replaceAll(/\s+/g, ' '));
+  t.true(wanted.length > 15);
+  t.deepEqual(wanted.filter((title) => !titles.some((known) => known.test(title))), []);
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = [...sources, ...rust]
     .filter((file) => !listings.includes(file))
@@ -81,6 +89,15 @@ test('nothing names the folder or the registry it was made with', (t) => {
 });
 
 /** The files of this tree that a source imports, static and dynamic; without `types` only those that it loads. */
+/** The titles of a file's tests, what is computed in them left open. */
+function titlesOf(source: string): RegExp[] {
+  const titles = [...source.matchAll(/^ *test(?:\.serial)?\(\s*(['"`])(.*?[^\\])\1/gm)].map(([, , title = '']) => title);
+  return titles.map((title) => {
+    const parts = title.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/[\\^$.|?+()[\]{}*]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`);
+  });
+}
+
 function importsOf(file: string, { types } = { types: true }): string[] {
   const statements = text(file).matchAll(/(?:^(?:import|export)\s([^;']*?)\bfrom\s+|^import\s+|\bimport\()'(\.{1,2}\/[^']+)'/gm);
   return Array.from(statements)
