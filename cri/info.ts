@@ -8,7 +8,7 @@ export async function sandboxInfo(context: PodContext, sandbox: Sandbox): Promis
   const image = { image: '', pid: sandbox.shimPid, cgroupParent: sandbox.cgroupParent, networkReleased: sandbox.networkReleased };
   const shim = context.shims.serves(sandbox.id) ? 'serving' : 'lost';
   const cni = sandbox.attachment ? (JSON.parse(sandbox.attachment.resultJson) as object) : null;
-  return { info: JSON.stringify({ ...image, shim, runtimeHandler: sandbox.handler || context.runtimes.defaultName, cniResult: cni }) };
+  return { info: JSON.stringify({ ...image, ...sandbox.resources, shim, runtimeHandler: sandbox.handler || context.runtimes.defaultName, cniResult: cni }) };
 }
 
 /** The verbose `info` of ContainerStatus, under CRI-O's keys. */

@@ -6,6 +6,7 @@ import { knownSandbox } from '../pod/sandbox/known.ts';
 import { removeSandbox } from '../pod/sandbox/remove.ts';
 import { runSandbox } from '../pod/sandbox/run.ts';
 import { stopSandbox } from '../pod/sandbox/stop.ts';
+import { updateSandbox } from '../pod/sandbox/update.ts';
 import { streamedList } from './batches.ts';
 import { podContainers } from './container.ts';
 import { hasId, hasLabels } from './filter.ts';
@@ -25,6 +26,10 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
     },
     RemovePodSandbox: async (request, { signal }) => {
       await removeSandbox(context, request.pod_sandbox_id, signal);
+      return {};
+    },
+    UpdatePodSandboxResources: async ({ pod_sandbox_id, overhead, resources }, { signal }) => {
+      await updateSandbox(context, pod_sandbox_id, { overhead, resources }, signal);
       return {};
     },
     PodSandboxStatus: async (request) => {

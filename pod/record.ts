@@ -1,4 +1,5 @@
 import type { IdMappings } from '../api/engine.ts';
+import type { LinuxContainerResources } from '../api/cri.ts';
 import type { Exit } from '../api/shim.ts';
 import type { Attachment } from './network/cni.ts';
 
@@ -42,7 +43,12 @@ export type Sandbox = {
   /** Null before the network is attached and with the host's network. */
   attachment: Attachment | null;
   networkReleased: boolean;
+  /** Absent until UpdatePodSandboxResources told of any. */
+  resources?: SandboxResources;
 };
+
+/** What a pod may use in sum, and what it costs beside its containers. */
+export type SandboxResources = { overhead: LinuxContainerResources | null; resources: LinuxContainerResources | null };
 
 /** An image mounted into a container; id and reference as a container has them of its own image. */
 export type ImageVolume = { containerPath: string; imageId: string; imageRef: string };

@@ -1,4 +1,4 @@
-import type { ContainerStats, MetricDescriptor, PodSandboxMetrics, PodSandboxStats } from '../../api/cri.ts';
+import type { ContainerStats, LinuxContainerResources, MetricDescriptor, PodSandboxMetrics, PodSandboxStats } from '../../api/cri.ts';
 
 /** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
 export type Replies = {
@@ -30,6 +30,11 @@ export type Replies = {
   };
   ReopenContainerLog: object;
   UpdateContainerResources: object;
+  UpdatePodSandboxResources: object;
+  CheckpointContainer: object;
+  CheckpointPod: object;
+  RestorePod: object;
+  RuntimeConfig: { linux: { cgroup_driver: string } | null };
   ExecSync: { stdout: Buffer; stderr: Buffer; exit_code: number };
   Exec: { url: string };
   Attach: { url: string };
@@ -84,6 +89,7 @@ export type ContainerStatus = {
   image_ref: string;
   image_id: string;
   log_path: string;
+  resources: { linux: LinuxContainerResources | null } | null;
   user: { linux: { uid: string; gid: string; supplemental_groups: string[] } };
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
 };

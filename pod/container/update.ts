@@ -1,13 +1,19 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { type ContainerConfig, decode, encode, type LinuxContainerResources } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { waitFor } from '../operations.ts';
+import type { Container } from '../record.ts';
 import { resources } from '../spec/resources.ts';
+import { readLimits, writeBack } from './limit-files.ts';
+import { newLimits } from './new-limits.ts';
+import { containerCgroup, containerCgroupPath } from './plan.ts';
 import { knownContainer } from './start.ts';
 
 /**
  * UpdateContainerResources: sets the limits that `asked` names, on a created or running container; those left out
- * (zero or empty) stay. On error the old limits stay. Throws `not-found`, or `wrong-state` for an ended container.
+ * (zero or empty) stay. All or nothing: on error the old limits stand, in the cgroup and in the status. Throws
+ * `not-found`, `wrong-state` for an ended container and for a memory limit below what is in use and cannot be reclaimed.
  */
 export async function updateContainer(
   context: PodContext,
@@ -25,26 +31,63 @@ async function updateInTurn(context: PodContext, id: string, asked: LinuxContain
   if (container.state !== 'created' && container.state !== 'running') {
     throw new RuntimeError('wrong-state', `container ${id} is ${container.state}: its limits cannot be changed any more`);
   }
+  const config = decode('ContainerConfig', container.config);
+  const limits = newLimits(config.linux?.resources ?? null, asked);
   try {
-    await context.shims.of(container.sandboxId).call('update', {
-      container: id, resources: { ...resources(asked, context.host) }, timeoutMs: RUNTIME_TIMEOUT_MS,
-    });
+    refuseUnknownFiles(asked);
+    await refuseTooLittleMemory(context, container, BigInt(asked.memory_limit_in_bytes));
+    await change(context, container, asked, limits);
   } catch (error) {
     throw whileDoing(`update limits of container ${container.name} (${id})`, error);
   }
-  const now = knownContainer(context, id);
-  const config = withResources(decode('ContainerConfig', now.config), asked);
-  context.store.containers.put({ ...now, config: encode('ContainerConfig', config) });
+  const updated: ContainerConfig = { ...config, linux: { security_context: null, ...config.linux, resources: limits } };
+  context.store.containers.put({ ...knownContainer(context, id), config: encode('ContainerConfig', updated) });
 }
 
-/** The configuration with the asked limits in place of the old ones, for ContainerStatus to read back. */
-function withResources(config: ContainerConfig, asked: LinuxContainerResources): ContainerConfig {
-  const before = config.linux?.resources;
-  const set = Object.entries(asked).filter(([, value]) => value !== '' && value !== '0' && !isEmpty(value));
-  const after = { ...(before ?? asked), ...Object.fromEntries(set) } as LinuxContainerResources;
-  return { ...config, linux: { security_context: null, ...config.linux, resources: after } };
+/** A key of `unified` is the name of a file in the container's cgroup, and of no other. */
+function refuseUnknownFiles({ unified }: LinuxContainerResources): void {
+  const wrong = Object.keys(unified).find((name) => name.includes('/') || name.startsWith('cgroup.'));
+  if (wrong !== undefined) throw new RuntimeError('invalid', `unified: ${wrong} is no limit of a cgroup`);
 }
 
-function isEmpty(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+/** Version 2 would kill to get below a limit, version 1 would try for long and fail. */
+async function refuseTooLittleMemory(context: PodContext, container: Container, limit: bigint): Promise<void> {
+  if (limit <= 0n) return;
+  const groups = [{ id: container.id, path: containerCgroupPath(context, container) }];
+  const { groups: [used] } = await context.engine.call('sample', { mounts: context.cgroup.host.mounts, groups, networks: [] });
+  if (used && BigInt(used.workingSetBytes) > limit) {
+    throw new RuntimeError('wrong-state', `memory limit ${limit} is below the ${used.workingSetBytes} bytes in use: free some first`);
+  }
+}
+
+async function change(context: PodContext, container: Container, asked: LinuxContainerResources, limits: LinuxContainerResources): Promise<void> {
+  const { host } = context;
+  const wanted = { ...asked, memory_swap_limit_in_bytes: asked.memory_limit_in_bytes === '0' ? asked.memory_swap_limit_in_bytes : limits.memory_swap_limit_in_bytes };
+  const ociResources = resources(wanted, host);
+  const dirs = containerCgroup(context, container);
+  const before = await readLimits(dirs, host.hugepageSizes, Object.keys(asked.unified));
+  try {
+    await context.shims.of(container.sandboxId).call('update', {
+      container: container.id, resources: { ...ociResources }, timeoutMs: RUNTIME_TIMEOUT_MS,
+    });
+    for (const { pageSize, limit } of ociResources.hugepageLimits ?? []) await limitHugepages(dirs, pageSize, limit);
+    if (asked.oom_score_adj !== '0') await setOomScoreAdj(container, Math.max(Number(asked.oom_score_adj), host.oomScoreAdjMin));
+  } catch (error) {
+    const left = await writeBack(before);
+    if (left.length > 0) context.log.error('limits could not be put back after a failed update', { container: container.id, files: left.join(' ') });
+    throw error;
+  }
+}
+
+/** OCI runtimes leave huge pages out of an update. */
+async function limitHugepages(dirs: Record<string, string>, pageSize: string, limit: number): Promise<void> {
+  const path = dirs['unified'] === undefined ? `${dirs['hugetlb']}/hugetlb.${pageSize}.limit_in_bytes` : `${dirs['unified']}/hugetlb.${pageSize}.max`;
+  await writeFile(path, String(limit));
+}
+
+/** Of the first process; those that it starts from now on inherit it. One that has ended needs none. */
+async function setOomScoreAdj({ pid }: Container, wanted: number): Promise<void> {
+  const path = `/proc/${pid}/oom_score_adj`;
+  const now = await readFile(path, 'utf8').catch(() => undefined);
+  if (now !== undefined && Number(now) !== wanted) await writeFile(path, String(wanted));
 }
