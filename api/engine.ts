@@ -208,6 +208,8 @@ export type EngineCalls = {
   removeTrees: { ask: { unmount: string[]; remove: string[] }; reply: Record<string, never> };
   /** Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. */
   removeCgroup: { ask: { dirs: CgroupDirs; timeoutMs: number }; reply: Record<string, never> };
+  /** Tells the service manager at `socket` the state of its unit (sd_notify(3)), in the name of the process `pid`. */
+  notify: { ask: { socket: string; pid: number; state: string }; reply: Record<string, never> };
   sample: {
     ask: SampleAsk;
     reply: { groups: CgroupSample[]; networks: { id: string; interfaces: InterfaceSample[] }[] };

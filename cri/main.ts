@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asRuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
+import { startedAs } from '../host/notify.ts';
 import { openEvents } from '../observe/events.ts';
 import { serveObservation } from '../observe/http.ts';
 import { openLog } from '../observe/log.ts';
@@ -60,6 +61,7 @@ async function run(config: Config): Promise<void> {
   const observation = await observe(config, metrics, log, () => illness(daemon));
   daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
   const { context, close } = daemon;
+  const service = startedAs(process.env, { pid: process.pid, engine: context.engine, log });
   const streaming = streamingServer(context, streamingOptions(config, log));
   countObjects(metrics, context, streaming);
   const happenings = containerEvents(context);
@@ -87,6 +89,7 @@ async function run(config: Config): Promise<void> {
 
   const end = async (signal: string): Promise<void> => {
     log.info('berthd ends, pods go on', { signal });
+    void service.stopping();
     await streaming.close();
     happenings.close();
     await server.close(CLOSE_GRACE_MS);
@@ -104,6 +107,7 @@ async function run(config: Config): Promise<void> {
       });
     });
   }
+  await service.ready();
 }
 
 /** Of the configuration; warns of streams that anybody on the network can read. */

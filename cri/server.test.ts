@@ -308,3 +308,15 @@ test.serial('close waits for running calls up to its bound and takes the socket 
   t.not(await stuck, status.OK);
   await t.throwsAsync(once(connect(socket), 'connect'), { code: 'ENOENT' });
 });
+
+test.serial('a client that hangs is not waited for longer than others', async (t) => {
+  const { server, socket } = await serve(t, {});
+  const hung = connect(socket);
+  t.teardown(() => hung.destroy());
+  // The preface of HTTP/2 and empty settings; after that it neither reads nor ends.
+  hung.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  await once(hung, 'readable');
+  const from = performance.now();
+  await server.close(100);
+  t.true(performance.now() - from < 1000);
+});

@@ -30,6 +30,9 @@ export type CriServer = {
   close(graceMs: number): Promise<void>;
 };
 
+/** How long clients that were cut off may take to end their side of the connection, in milliseconds. */
+const CUT_MS = 200;
+
 const options = {
   // The kubelet sends at most 16 MiB; it also receives no more, but other clients do.
   'grpc.max_receive_message_length': 16 << 20,
@@ -77,8 +80,13 @@ function register<R>(server: Server, service: Service<R>, handlers: object, repo
 
 function shutDown(server: Server, injector: ConnectionInjector, graceMs: number): Promise<void> {
   return new Promise((settle) => {
+    // Of a session that closes Node ends only its own side, so a client that hangs would be waited for without end.
+    const last = setTimeout(settle, graceMs + CUT_MS);
     // In this order: drain forgets sessions that are closing already, and forceShutdown knows none without channelz.
     injector.drain(graceMs);
-    server.tryShutdown(() => settle());
+    server.tryShutdown(() => {
+      clearTimeout(last);
+      settle();
+    });
   });
 }

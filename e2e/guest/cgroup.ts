@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Daemon } from '../harness/daemon.ts';
 
+/** Whether the stories are run with the systemd cgroup driver. */
+export const systemd = process.env['BERTH_E2E_CGROUP_DRIVER'] === 'systemd';
+
 /** The directory of a process' cgroup, version 2. */
 export function cgroupOf(pid: number): string {
   const [, path = ''] = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? [];

@@ -1,7 +1,7 @@
 // Boots the guest and runs stories or critest in it; ends with their exit status.
 //
 //   node e2e/guest/main.ts [--runtime runc|crun] [--driver systemd|cgroupfs] [STORY...]
-//   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--focus REGEXP] [--websocket]
+//   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--pass spdy|websocket|parallel] [--focus REGEXP]
 //   node e2e/guest/main.ts --command COMMAND
 //
 // Without STORY the guest's own stories run. --smoke runs the short one that is part of `npm test`.
@@ -23,7 +23,7 @@ const { values: options, positionals: stories } = parseArgs({
     smoke: { type: 'boolean' },
     critest: { type: 'boolean' },
     focus: { type: 'string' },
-    websocket: { type: 'boolean' },
+    pass: { type: 'string', default: 'spdy' },
     command: { type: 'string' },
   },
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from './daemon.ts';
 import { below, entriesIn, linkOf, textOf } from './files.ts';
@@ -14,6 +15,7 @@ export function traces(daemon: Daemon): Set<string> {
     ...namespaces(ids),
     ...links(daemon),
     ...cgroups(daemon, ids),
+    ...units(ids),
     ...processes(daemon, ids),
     ...addresses(daemon),
     ...nat(daemon),
@@ -63,6 +65,16 @@ function cgroups(daemon: Daemon, ids: readonly string[]): string[] {
     .map(({ path }) => `cgroup ${path}`);
 }
 
+/** Units of the service manager, where there is one. */
+function units(ids: readonly string[]): string[] {
+  if (!existsSync('/run/systemd/system')) return [];
+  const listing = spawnSync('systemctl', ['list-units', '--all', '--plain', '--no-legend'], {
+    encoding: 'utf8',
+  }).stdout;
+  const all = listing.split('\n').map((line) => line.split(' ')[0] ?? '');
+  return all.filter((name) => names(name, ids)).map((name) => `unit ${name}`);
+}
+
 function processes(daemon: Daemon, ids: readonly string[]): string[] {
   return ownProcesses(daemon, ids).map(({ pid, name }) =>
     ourNames.has(name) ? `process ${name}` : `process ${pid} ${name}`,
@@ -84,8 +96,7 @@ export function ownProcesses(
       const found = { pid: Number(pid), name };
       if (ourNames.has(name)) return speaksOf(pid, daemon, sockets) ? [found] : [];
       const inside =
-        ![ownNamespace, ''].includes(linkOf(`/proc/${pid}/ns/mnt`)) &&
-        rootMount(pid).includes(daemon.directory);
+        ![ownNamespace, ''].includes(linkOf(`/proc/${pid}/ns/mnt`)) && rootMount(pid).includes(daemon.directory);
       const cgroup = textOf(`/proc/${pid}/cgroup`);
       return inside || cgroup.includes(`${daemon.cgroupParent}/`) || names(cgroup, ids) ? [found] : [];
     });
@@ -93,7 +104,11 @@ export function ownProcesses(
 
 /** The line of mountinfo for the process' root: a container's overlay names the layers it is made of. */
 function rootMount(pid: string): string {
-  return textOf(`/proc/${pid}/mountinfo`).split('\n').find((line) => line.split(' ')[4] === '/') ?? '';
+  return (
+    textOf(`/proc/${pid}/mountinfo`)
+      .split('\n')
+      .find((line) => line.split(' ')[4] === '/') ?? ''
+  );
 }
 
 /** Whether a process has the daemon's directory in its command line, environment, open files, sockets or cgroup. */

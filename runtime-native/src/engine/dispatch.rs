@@ -4,7 +4,7 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, idmap, measure, release, rootfs, run, sample, spawn, state, tree, usage, volume};
+use super::{Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, spawn, state, tree, usage, volume};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +44,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "removeCgroup" => (Lane::Release, act(release::remove_cgroup)),
         "removeTrees" => (Lane::Disk, act(tree::remove_trees)),
         "diskUsage" => (Lane::Disk, act(usage::disk_usage)),
+        "notify" => (Lane::Reads, act(notify::notify)),
         "statfs" => (Lane::Reads, act(usage::statfs)),
         "measure" => (Lane::Reads, act(measure::measure)),
         "sample" => (Lane::Reads, act(sample::sample)),

@@ -194,6 +194,13 @@ pub struct RemoveCgroupAsk {
 }
 
 #[derive(Debug, Deserialize)]
+pub struct NotifyAsk {
+    pub socket: String,
+    pub pid: i32,
+    pub state: String,
+}
+
+#[derive(Debug, Deserialize)]
 pub struct SampleAsk {
     pub mounts: CgroupDirs,
     pub groups: Vec<GroupAsk>,

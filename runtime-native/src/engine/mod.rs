@@ -19,6 +19,7 @@ mod launch;
 mod measure;
 pub(crate) mod messages;
 mod mount;
+mod notify;
 mod open_groups;
 mod outbox;
 mod overlay;

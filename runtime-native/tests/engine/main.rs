@@ -4,6 +4,7 @@ mod cgroups;
 mod client;
 mod connection;
 mod layers;
+mod notify;
 mod rootfs;
 mod run;
 mod spawn;
