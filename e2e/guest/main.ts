@@ -72,7 +72,7 @@ function command(): string {
   if (options.critest === true) {
     for (const name of ['critest', 'ginkgo'] as const) tool(name);
     const focus = options.focus === undefined ? '' : ` --focus ${quoted(options.focus)}`;
-    return `${node} e2e/critest/main.ts --pass ${options.websocket === true ? 'websocket' : 'spdy'}${focus}`;
+    return `${node} e2e/critest/main.ts --pass ${options.pass}${focus}`;
   }
   tool('crictl');
   const chosen =

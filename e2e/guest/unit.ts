@@ -57,6 +57,7 @@ function service(): Daemon {
     podLogs,
     cgroupParent: '/kubepods.slice/kubepods-poduid.slice',
     logPath: '/run/berth.log',
+    commandLine: ['systemctl', 'start', 'berth.service'],
     cri: connectCri(join(state, 'berth.sock')),
     pid,
     isRunning: () => pid() > 0,

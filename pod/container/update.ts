@@ -62,10 +62,12 @@ async function refuseTooLittleMemory(context: PodContext, container: Container, 
 
 async function change(context: PodContext, container: Container, asked: LinuxContainerResources, limits: LinuxContainerResources): Promise<void> {
   const { host } = context;
-  const wanted = { ...asked, memory_swap_limit_in_bytes: asked.memory_limit_in_bytes === '0' ? asked.memory_swap_limit_in_bytes : limits.memory_swap_limit_in_bytes };
+  // systemd resets the files of a scope for which it has no property (memory.oom.group) whenever one is changed.
+  const { unified } = limits;
+  const wanted = { ...asked, unified, memory_swap_limit_in_bytes: asked.memory_limit_in_bytes === '0' ? asked.memory_swap_limit_in_bytes : limits.memory_swap_limit_in_bytes };
   const ociResources = resources(wanted, host);
   const dirs = containerCgroup(context, container);
-  const before = await readLimits(dirs, host.hugepageSizes, Object.keys(asked.unified));
+  const before = await readLimits(dirs, host.hugepageSizes, Object.keys(unified));
   try {
     await context.shims.of(container.sandboxId).call('update', {
       container: container.id, resources: { ...ociResources }, timeoutMs: RUNTIME_TIMEOUT_MS,
