@@ -81,8 +81,8 @@ async function updating(daemon: Daemon): Promise<Prepared> {
       const paths = ['memory/', ''].map((hierarchy) => `/sys/fs/cgroup/${hierarchy}${daemon.cgroupParent}/crio-${container_id}`);
       const limits = paths.flatMap((path) => ['memory.limit_in_bytes', 'memory.max'].map((name) => textOf(join(path, name)).trim()));
       t.true(limits.includes(`${limitBytes}`), limits.join());
-      const { resources } = (await statusOf(daemon, container_id)) as { resources?: { linux?: { memory_limit_in_bytes: string } } };
-      t.is(resources?.linux?.memory_limit_in_bytes, `${limitBytes}`);
+      const { resources } = await statusOf(daemon, container_id);
+      t.is(resources?.linux?.['memory_limit_in_bytes'], `${limitBytes}`);
     },
   };
 }

@@ -85,11 +85,11 @@ impl Shim {
             return;
         }
         let exec = self.execs.swap_remove(at);
-        let status = status(ended, exec.timed_out);
-        if let Some(connection) = self.connections.iter_mut().find(|found| Some(found.serial) == exec.connection) {
+        let (status, client) = (status(ended, exec.timed_out), exec.connection);
+        self.forget_exec(exec);
+        if let Some(connection) = self.connections.iter_mut().find(|found| Some(found.serial) == client) {
             connection.send_status(&self.poll, &status);
         }
-        self.forget_exec(exec);
     }
 
     /// Removes what an exec has in the file system; a sub-cgroup that is not empty is tried again after the next one.
