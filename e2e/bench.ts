@@ -1,6 +1,6 @@
 // Measures Berth against containerd in alternating rounds, with the same runc, and writes docs/benchmarks.md.
 //
-//   node e2e/bench.ts [--rounds 3] [--n 20] [--pods 50] [--only berth|containerd]
+//   node e2e/bench.ts [--rounds 3] [--n 20] [--pods 50] [--restart 100] [--only berth|containerd]
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
@@ -11,6 +11,7 @@ import { readFigures, report, type Figures } from './harness/figures.ts';
 import { ownProcesses } from './harness/leaks.ts';
 import { repository } from './harness/paths.ts';
 import { startRegistry } from './harness/registry.ts';
+import { restartMs, startUpMs } from './harness/startup.ts';
 import { tool } from './harness/tools.ts';
 import { imageStore } from './images/store.ts';
 
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     n: { type: 'string', default: '20' },
     pods: { type: 'string', default: '50' },
+    restart: { type: 'string', default: '100' },
     only: { type: 'string' },
   },
 });
@@ -73,21 +75,15 @@ async function measure(runtime: Runtime, round: number): Promise<Figures> {
     ];
     const output = execFileSync(tool('cribench'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
     console.log(output);
-    const ready = await startUpMs(daemon, runtime);
-    console.log(`start.ready ${ready.toFixed(0)} ms`);
-    return readFigures(`${output}\nstart.ready ${ready} ms`);
+    const restart = await restartMs(daemon, Number(options.restart));
+    await daemon.stop();
+    const ready = await startUpMs(daemon, runtime === 'berth');
+    const starts = `start.ready ${ready.toFixed(0)} ms\nrestart.listed ${restart.toFixed(0)} ms`;
+    console.log(starts);
+    return readFigures(`${output}\n${starts}`);
   } finally {
     await end(daemon);
   }
-}
-
-/** From the start of a daemon that is set up until runtime and network are ready, ms; ours looks at the set-up first. */
-async function startUpMs(daemon: Daemon, runtime: Runtime): Promise<number> {
-  await daemon.stop();
-  const fromMs = performance.now();
-  if (runtime === 'berth') execFileSync(join(repository, 'bin/setup'), { stdio: 'inherit' });
-  await daemon.start();
-  return performance.now() - fromMs;
 }
 
 async function end(daemon: Daemon): Promise<void> {
@@ -104,7 +100,7 @@ function page(measured: string): string {
   return `# Benchmarks
 
 What a kubelet waits for, measured through the CRI socket by \`e2e/tools/cribench\`: ${options.n} pods one after the
-other, then ${options.pods} side by side. Each pod has one container as the kubelet makes it: limits, the runtime's
+other, then ${options.pods} side by side; and a daemon killed while ${options.restart} pods ran. Each pod has one container as the kubelet makes it: limits, the runtime's
 seccomp profile, no new privileges, five mounts, service environment, a CNI network (bridge, host-local, portmap).
 Medians of ${options.rounds} rounds, the runtimes taking turns, each round with a daemon just started. Memory is the
 proportional set size of daemon, helpers and shims.

@@ -44,6 +44,7 @@ export const rows: readonly Row[] = [
   { name: 'par.pods_per_second', meaning: '50 pods, 8 at once', unit: 'pods/s', ratio: 2, moreIsBetter: true },
   { name: 'par.stop_wall', meaning: 'stop and remove those 50', unit: 's' },
   { name: 'start.ready', meaning: 'start of the daemon until it is ready', unit: 'ms', limit: 1000 },
+  { name: 'restart.listed', meaning: 'restart with 100 pods until all are listed', unit: 'ms', limit: 300 },
   { name: 'memory.idle', meaning: 'memory (PSS), idle', unit: 'MiB', limit: 90 },
   { name: 'memory.idle_anonymous', meaning: 'of that anonymous', unit: 'MiB', limit: 35 },
   { name: 'memory.loaded', meaning: 'memory with 50 pods', unit: 'MiB' },
