@@ -191,3 +191,10 @@ test("a tmpfs of the host, as the kubelet makes for volumes in memory, is that t
   t.is(await sh('echo kept > /dev/shm/file; stat -f -c %T /dev/shm'), 'tmpfs\n');
   t.is(readFileSync(join(host_path, 'file'), 'utf8'), 'kept\n');
 });
+
+test('huge pages of the host are huge pages inside', async (t) => {
+  const { daemon } = stage();
+  const host_path = tmpfs(t, daemon, 'huge', 'private', 'hugetlbfs');
+  const sh = await shellWith(await runPod(daemon, 'huge'), { container_path: '/hugepages', host_path });
+  t.regex(await sh('grep " /hugepages " /proc/mounts'), /hugetlbfs rw,.*pagesize=2M/);
+});

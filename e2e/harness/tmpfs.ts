@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Daemon } from './daemon.ts';
 
-/** Mounts a tmpfs of its own on a new directory for the time of the test; `propagation` as mount(8) names it. */
+/** Mounts a tmpfs (or what `type` says) on a new directory for the time of the test; `propagation` as mount(8) names it. */
 export function tmpfs(
   t: ExecutionContext,
   at: Daemon | string,
   name: string,
   propagation: 'private' | 'shared' = 'private',
+  type: 'tmpfs' | 'hugetlbfs' = 'tmpfs',
 ): string {
   const path = join(typeof at === 'string' ? at : at.directory, name);
   mkdirSync(path, { recursive: true });
-  mount(['-t', 'tmpfs', 'berth-e2e', path]);
+  mount(['-t', type, 'berth-e2e', path]);
   t.teardown(() => {
     spawnSync('umount', ['-R', '-l', path]);
   });

@@ -24,7 +24,7 @@ export type SpecInput = {
     /** The pod's cgroup (a path) or slice. */
     cgroupParent: string;
   };
-  /** Host paths of mounts are expected resolved (no symlinks) and present. */
+  /** Host paths of mounts are expected resolved (no symlinks) and present; images are mounted and bound from there. */
   container: { id: string; config: ContainerConfig };
   image: ImageDefaults;
   /** Texts of /etc/passwd and /etc/group of the container's root file system; empty when absent. */

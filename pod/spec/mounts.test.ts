@@ -129,6 +129,8 @@ const refused: [string, Partial<Mount>, RegExp][] = [
   ['an option that is none', { mount_options: ['suid'] }, /option suid is none of/],
   ['no source', { host_path: '' }, /host_path is empty/],
   ['no destination', { container_path: '' }, /container_path is empty/],
+  ['a sub path of no image', { image_sub_path: 'x' }, /image_sub_path without an image/],
+  ['the root', { container_path: '/x/../..' }, /on the root of a container/],
 ];
 for (const [what, asked, message] of refused)
   test(`${what} is refused`, (t) => void t.throws(() => made([asked], { found }), { message }));

@@ -93,11 +93,12 @@ function bindMount(mount: Mount, input: SpecInput): OciMount {
   const refuse = (why: string): RuntimeError => new RuntimeError('invalid', `mount ${mount.container_path}: ${why}`);
   if (mount.container_path === '')
     throw new RuntimeError('invalid', `mount of ${mount.host_path}: container_path is empty`);
-  if (mount.image?.image)
-    throw new RuntimeError('unsupported', `mount ${mount.container_path}: image volumes are not supported`);
+  if (mount.image_sub_path !== '') throw refuse('image_sub_path without an image');
   if (mount.host_path === '') throw refuse('host_path is empty');
+  const destination = posix.join('/', mount.container_path).replace(/(.)\/$/, '$1');
+  if (destination === '/') throw refuse('nothing can be mounted on the root of a container');
   return {
-    destination: posix.join('/', mount.container_path).replace(/(.)\/$/, '$1'),
+    destination,
     type: 'bind',
     source: mount.host_path,
     options: [

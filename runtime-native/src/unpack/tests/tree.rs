@@ -25,7 +25,7 @@ fn files_directories_and_links_keep_data_mode_owner_and_time() {
         Item { mode: 0o700, mtime: 5, ..directory("./") },
         Item { mode: 0o2750, owner: (7, 8), mtime: 6, ..directory("d/") },
         Item { mode: 0o4755, owner: (1000, 1001), mtime: 7, ..file("d/f", &[9; 70_000]) },
-        hardlink("d/g", "/d/f"),
+        Item { mode: 0o4711, owner: (1000, 1002), mtime: 9, ..hardlink("d/g", "/d/f") },
         Item { owner: (3, 4), mtime: 8, ..symlink("d/l", "/etc/x") },
         Item { kind: b'6', name: "d/p", mode: 0o600, ..Item::default() },
         Item { kind: b'4', name: "d/b", mode: 0o660, owner: (0, 6), device: (7, 300), ..Item::default() },
@@ -36,7 +36,7 @@ fn files_directories_and_links_keep_data_mode_owner_and_time() {
     let folder = fs::metadata(layer.at("d")).unwrap();
     assert_eq!((folder.mode() & 0o7777, folder.uid(), folder.gid(), folder.mtime()), (0o2750, 7, 8, 6));
     let file = fs::metadata(layer.at("d/f")).unwrap();
-    assert_eq!((file.mode() & 0o7777, file.uid(), file.gid(), file.mtime()), (0o4755, 1000, 1001, 7));
+    assert_eq!((file.mode() & 0o7777, file.uid(), file.gid(), file.mtime()), (0o4711, 1000, 1002, 9), "as the link says");
     assert_eq!((file.nlink(), fs::metadata(layer.at("d/g")).unwrap().ino()), (2, file.ino()));
     assert_eq!(fs::read(layer.at("d/g")).unwrap(), [9; 70_000]);
     let link = fs::symlink_metadata(layer.at("d/l")).unwrap();
@@ -148,7 +148,8 @@ fn capabilities_and_user_attributes_are_kept_and_those_of_overlayfs_dropped() {
         ("SCHILY.xattr.trusted.overlay.redirect", b"/etc"),
     ]);
     let owned = Item { owner: (5, 5), mode: 0o755, ..file("f", b"x") };
-    let layer = unpacked(&tar(&[extension(b'x', &records), owned]));
+    let linked = Item { owner: (5, 5), mode: 0o755, ..hardlink("g", "f") };
+    let layer = unpacked(&tar(&[extension(b'x', &records), owned, linked]));
     let path = layer.at("f");
     assert_eq!(xattr(&path, "security.capability").unwrap(), capability);
     assert_eq!(xattr(&path, "user.note").unwrap(), b"a=b");

@@ -33,7 +33,7 @@ impl Tree {
             Kind::Directory => self.directory(entry, spot),
             Kind::File => self.file(entry, spot, archive),
             Kind::Symlink(target) => self.symlink(entry, spot, target),
-            Kind::Hardlink(target) => self.hardlink(spot, target),
+            Kind::Hardlink(target) => self.hardlink(entry, spot, target),
             Kind::CharDevice(major, minor) => self.node(entry, spot, FileType::CharacterDevice, (*major, *minor)),
             Kind::BlockDevice(major, minor) => self.node(entry, spot, FileType::BlockDevice, (*major, *minor)),
             Kind::Fifo => self.node(entry, spot, FileType::Fifo, (0, 0)),
@@ -80,8 +80,9 @@ impl Tree {
         Metadata::of(entry).apply_to_node(above, &spot.name, &spot.path)
     }
 
-    /// One more name for an inode of this layer. The link's own mode and owner are not applied: they are the inode's.
-    fn hardlink(&mut self, spot: &Spot, target: &[u8]) -> Result<(), FrameError> {
+    /// One more name for an inode of this layer; what the entry says of mode, owner and time becomes the inode's, as with
+    /// every later entry of one path.
+    fn hardlink(&mut self, entry: &Entry, spot: &Spot, target: &[u8]) -> Result<(), FrameError> {
         let missing = |_| {
             let message = format!("hard link {} to {}, which is not in the layer", quoted(&spot.path), quoted(target));
             FrameError::new("corrupt", message)
@@ -94,7 +95,19 @@ impl Tree {
         if there.is_ok_and(|there| there.st_ino == inode.st_ino && there.st_dev == inode.st_dev) {
             return Ok(());
         }
-        self.fresh(spot, |above, link| linkat(&origin, name.as_slice(), above, link, AtFlags::empty()))
+        self.fresh(spot, |above, link| linkat(&origin, name.as_slice(), above, link, AtFlags::empty()))?;
+        let above = self.parents.open(&spot.parent, &mut self.tally)?;
+        let metadata = Metadata::again(entry, &inode);
+        match FileType::from_raw_mode(inode.st_mode) {
+            FileType::RegularFile => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let opened = openat(above, spot.name.as_slice(), flags, Mode::empty()).map_err(failed("open", &spot.path))?;
+                metadata.apply(opened.as_fd(), &spot.path)
+            }
+            FileType::Symlink => metadata.apply_to_symlink(above, &spot.name, &spot.path),
+            _ if whiteout::is_whiteout(&inode) => Ok(()),
+            _ => metadata.apply_to_node(above, &spot.name, &spot.path),
+        }
     }
 
     /// Runs `make`; when the name is taken, what has it is removed first.

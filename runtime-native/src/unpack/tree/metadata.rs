@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
+    AtFlags, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fsetxattr,
     futimens, utimensat,
 };
 use rustix::io::Errno;
@@ -19,17 +19,25 @@ pub struct Metadata {
     gid: u32,
     mtime: (i64, u32),
     xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whose the inode is already: root's when it was just made, for no directory has its setgid bit before the tree is
+    /// complete.
+    owned_by: (u32, u32),
 }
 
 impl Metadata {
     pub fn of(entry: &Entry) -> Self {
         let xattrs = entry.xattrs.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
-        Self { mode: entry.mode, uid: entry.uid, gid: entry.gid, mtime: entry.mtime, xattrs }
+        Self { mode: entry.mode, uid: entry.uid, gid: entry.gid, mtime: entry.mtime, xattrs, owned_by: (0, 0) }
+    }
+
+    /// What a further entry says of an inode that is like `now`.
+    pub fn again(entry: &Entry, now: &Stat) -> Self {
+        Self { owned_by: (now.st_uid, now.st_gid), ..Self::of(entry) }
     }
 
     /// Sets all of it on an open file or directory. The owner first: to change it clears setuid and capabilities.
     pub fn apply(&self, inode: BorrowedFd<'_>, path: &[u8]) -> Result<(), FrameError> {
-        if !self.is_roots() {
+        if !self.is_owned() {
             fchown(inode, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))
                 .map_err(failed("set the owner of", path))?;
         }
@@ -52,7 +60,7 @@ impl Metadata {
 
     /// Sets what a symlink has: owner and time.
     pub fn apply_to_symlink(&self, above: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<(), FrameError> {
-        if !self.is_roots() {
+        if !self.is_owned() {
             let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
             chownat(above, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(failed("set the owner of", path))?;
@@ -65,9 +73,9 @@ impl Metadata {
         self.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// What we make is root's already: no directory has its setgid bit before the tree is complete.
-    fn is_roots(&self) -> bool {
-        self.uid == 0 && self.gid == 0
+    /// An owner that is right stays: to set it clears setuid and capabilities.
+    fn is_owned(&self) -> bool {
+        (self.uid, self.gid) == self.owned_by
     }
 
     fn times(&self) -> Timestamps {
