@@ -91,7 +91,6 @@ export type ContainerStatus = {
   log_path: string;
   resources: { linux: LinuxContainerResources | null } | null;
   user: { linux: { uid: string; gid: string; supplemental_groups: string[] } };
-  resources: { linux: Record<string, string> | null } | null;
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
 };
 export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string };
