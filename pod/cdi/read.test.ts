@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,9 +52,10 @@ test('files that cannot be read do not stand in the way of others, and are named
   });
   mkdirSync(join(path, 'folder.json'));
   symlinkSync('/nowhere', join(path, 'dangling.json'));
+  execFileSync('mkfifo', [join(path, 'pipe.yaml')]);
   t.is((await cdiEdits(['vendor.com/net=virtual'], [path])).length, 2);
   const { message } = await t.throwsAsync(cdiEdits(['vendor.com/net=missing'], [path]));
-  for (const reason of [/a\.json cannot be read/, /b\.yaml cannot be read: .*alias/i, /c\.json.*spec\.kind is missing/, /folder\.json.*EISDIR/, /dangling\.json.*ENOENT/, /large\.json.*larger than/]) t.regex(message, reason);
+  for (const reason of [/a\.json cannot be read/, /b\.yaml cannot be read: .*alias/i, /c\.json.*spec\.kind is missing/, /folder\.json.*no regular file/, /pipe\.yaml.*no regular file/, /dangling\.json.*ENOENT/, /large\.json.*larger than/]) t.regex(message, reason);
   t.notRegex(message, /ignored/);
 });
 

@@ -35,8 +35,10 @@ async function filesIn(directory: string, rank: number): Promise<CdiFile[]> {
 }
 
 async function parsed(path: string): Promise<unknown> {
-  const { size } = await stat(path);
-  if (size > FILE_MAX_BYTES) throw new Error(`it is larger than ${FILE_MAX_BYTES} bytes`);
+  const found = await stat(path);
+  // To read a pipe would wait for who writes it.
+  if (!found.isFile()) throw new Error('it is no regular file');
+  if (found.size > FILE_MAX_BYTES) throw new Error(`it is larger than ${FILE_MAX_BYTES} bytes`);
   const text = await readFile(path, 'utf8');
   if (path.endsWith('.json')) return JSON.parse(text);
   // Loaded when the first such file is met: most nodes have none. Version 1.1 is what Go programs write and read, with
