@@ -1,9 +1,11 @@
 import { type ContainerConfig, type ContainerFilter, type ContainerStatus, decode, type Draft, encode, encodedList, type Mount } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
+import { checkpointContainer } from '../pod/container/checkpoint.ts';
 import { createContainer } from '../pod/container/create.ts';
 import { execSync } from '../pod/container/exec.ts';
 import { reopenLog } from '../pod/container/log.ts';
 import { removeContainer } from '../pod/container/remove.ts';
+import { signalName } from '../pod/container/signal.ts';
 import { knownContainer, startContainer } from '../pod/container/start.ts';
 import { stopContainer } from '../pod/container/stop.ts';
 import { updateContainer } from '../pod/container/update.ts';
@@ -42,6 +44,10 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
     StreamContainers: ({ filter }) => streamedList(listed(context, filter)),
     UpdateContainerResources: async (request, { signal }) => {
       await updateContainer(context, request.container_id, request.linux, signal);
+      return {};
+    },
+    CheckpointContainer: async ({ container_id: id, location, timeout }, { signal }) => {
+      await checkpointContainer(context, { id, location, timeoutMs: graceMs(timeout) }, signal);
       return {};
     },
     ReopenContainerLog: async (request) => {
@@ -116,7 +122,7 @@ function containerStatus(container: Container): Draft<ContainerStatus> {
     log_path: container.logPath,
     resources: { linux: config.linux?.resources ?? null },
     user: { linux: { uid: `${user.uid}`, gid: `${user.gid}`, supplemental_groups: user.groups.map(String) } },
-    stop_signal: config.stop_signal,
+    stop_signal: config.stop_signal === 'SIGNAL_RUNTIME_DEFAULT' ? signalName(container.stopSignal) : config.stop_signal,
   };
 }
 

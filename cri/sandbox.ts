@@ -32,6 +32,13 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
       await updateSandbox(context, pod_sandbox_id, { overhead, resources }, signal);
       return {};
     },
+    CheckpointPod: async ({ pod_sandbox_id }) => {
+      const { id } = knownSandbox(context, pod_sandbox_id);
+      throw new RuntimeError('unsupported', `checkpoint sandbox ${id}: whole pods cannot be checkpointed yet, single containers can (CheckpointContainer)`);
+    },
+    RestorePod: async ({ checkpoint_path }) => {
+      throw new RuntimeError('unsupported', `restore a pod from ${checkpoint_path}: pods cannot be restored yet`);
+    },
     PodSandboxStatus: async (request) => {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
       const info = request.verbose ? await sandboxInfo(context, sandbox) : {};

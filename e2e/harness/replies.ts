@@ -2,17 +2,18 @@ import type { ContainerStats, LinuxContainerResources, MetricDescriptor, PodSand
 
 /** The parts of CRI replies that tests look at; 64-bit integers are decimal strings, enums their names. */
 export type Replies = {
-  Version: { runtime_name: string; runtime_version: string; runtime_api_version: string };
+  Version: { version: string; runtime_name: string; runtime_version: string; runtime_api_version: string };
   Status: {
     status: { conditions: { type: string; status: boolean; reason: string; message: string }[] };
     runtime_handlers: { name: string; features: { recursive_read_only_mounts: boolean; user_namespaces: boolean } }[];
-    features: { mount_options: boolean };
+    features: { mount_options: boolean; supplemental_groups_policy: boolean };
+    info: Record<string, string>;
   };
   RunPodSandbox: { pod_sandbox_id: string };
   StopPodSandbox: object;
   RemovePodSandbox: object;
   PodSandboxStatus: { status: PodStatus; info: Record<string, string>; containers_statuses: ContainerStatus[]; timestamp: string };
-  ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata }[] };
+  ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata; runtime_handler: string }[] };
   CreateContainer: { container_id: string };
   StartContainer: object;
   StopContainer: object;
@@ -74,6 +75,7 @@ export type PodStatus = {
   state: PodState;
   metadata: PodMetadata;
   created_at: string;
+  runtime_handler: string;
   network: { ip: string } | null;
 };
 export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
@@ -89,6 +91,7 @@ export type ContainerStatus = {
   image_ref: string;
   image_id: string;
   log_path: string;
+  stop_signal: string;
   resources: { linux: LinuxContainerResources | null } | null;
   user: { linux: { uid: string; gid: string; supplemental_groups: string[] } };
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Signal } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 
 /** Default stop signal, as everywhere: SIGTERM. */
@@ -17,6 +18,19 @@ export function stopSignalNumber(asked: string, ofImage: string): number {
 /** `SIGNAL_SIGRTMINPLUS3` → `SIGRTMIN+3`. */
 function criName(name: string): string {
   return name.replace(/^SIGNAL_/, '').replace(/PLUS(\d+)$/, '+$1').replace(/MINUS(\d+)$/, '-$1');
+}
+
+/** Other names for numbers that have one. */
+const ALIASES = new Set(['SIGIOT', 'SIGPOLL', 'SIGCLD', 'SIGUNUSED']);
+
+/** The CRI's name of a signal (CRI Signal), e.g. `SIGNAL_SIGTERM`. */
+export function signalName(number: number): Signal {
+  const [above, below] = [number - RTMIN, RTMAX - number];
+  if (above === 0) return 'SIGNAL_SIGRTMIN';
+  if (below === 0) return 'SIGNAL_SIGRTMAX';
+  if (above > 0) return (above <= 15 ? `SIGNAL_SIGRTMINPLUS${above}` : `SIGNAL_SIGRTMAXMINUS${below}`) as Signal;
+  const known = Object.entries(constants.signals).find(([name, value]) => value === number && !ALIASES.has(name));
+  return known ? (`SIGNAL_${known[0]}` as Signal) : 'SIGNAL_RUNTIME_DEFAULT';
 }
 
 /** A signal given as number, `SIGTERM`, `TERM`, `SIGRTMIN+3` or `RTMAX-1`. Throws `invalid`. */
