@@ -2,17 +2,23 @@ import test, { type ExecutionContext } from 'ava';
 import { fault } from './faults/fault.ts';
 import { type Operation, operations } from './faults/operations.ts';
 import { type Victim, victims } from './faults/order.ts';
-import { killedAt, shimKilledAt } from './faults/walk.ts';
+import { killedAt, shimKilledAt, startKilledAt } from './faults/walk.ts';
 import { seeded } from './harness/random.ts';
 import { story } from './harness/story.ts';
 
 /** `BERTH_FAULTS=all` walks through every effect of every operation; otherwise a sample of them is tried. */
 const whole = process.env['BERTH_FAULTS'] === 'all';
-const sampleMs = 120_000;
+const sampleMs = 90_000;
+/** Later kills, when the engine is in the middle of what it was asked for. */
+const delaysMs = [2, 8, 25];
+let points = 0;
 
 const faults = fault();
 const stage = story({ daemon: { env: faults.env } });
-test.after.always('the orders are removed', () => faults.remove());
+test.after.always('the orders are removed', () => {
+  faults.remove();
+  if (whole) console.log(`${points} points in all`);
+});
 
 async function effectsOf(t: ExecutionContext, operation: Operation): Promise<string[]> {
   await killedAt(t, stage(), faults, { operation, at: 0, victim: 'daemon' });
@@ -26,10 +32,20 @@ if (whole) {
     for (const victim of victims) {
       test(`${operation.name} succeeds on the retry after a kill of ${named(victim)} at each of its effects`, async (t) => {
         t.timeout(30 * 60_000);
-        await walk(t, (at) => killedAt(t, stage(), faults, { operation, at, victim }));
+        await walk(t, async (at) => {
+          const hit = await killedAt(t, stage(), faults, { operation, at, victim });
+          if (victim !== 'daemon' && hit?.endsWith(' sent')) {
+            for (const delayMs of delaysMs) await killedAt(t, stage(), faults, { operation, at, victim, delayMs });
+          }
+          return hit;
+        });
       });
     }
   }
+  test('a start that is killed at each of its effects is made good by the next one', async (t) => {
+    t.timeout(30 * 60_000);
+    await walk(t, (at) => startKilledAt(t, stage(), faults, at));
+  });
   for (const operation of operations.filter(({ name }) => !name.endsWith('Image'))) {
     test(`a pod whose shim is killed at each effect of ${operation.name} is lost, removed and made anew`, async (t) => {
       t.timeout(30 * 60_000);
@@ -38,7 +54,7 @@ if (whole) {
   }
 } else {
   test('an operation killed at any of its effects succeeds on the retry, once, and leaves nothing', async (t) => {
-    t.timeout(2 * sampleMs);
+    t.timeout(3 * sampleMs);
     const random = seeded(t);
     const counts = new Map<Operation, number>();
     for (const operation of operations) counts.set(operation, (await effectsOf(t, operation)).length);
@@ -73,6 +89,7 @@ async function walk(t: ExecutionContext, killAt: (at: number) => Promise<string 
     });
     if (hit !== undefined) t.log(`${at} ${hit}`);
   }
+  points += at - 1;
   t.log(`${at - 1} points`);
 }
 

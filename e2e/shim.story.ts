@@ -1,10 +1,11 @@
 import test from 'ava';
 import { textOf } from './harness/files.ts';
 import { exitOf, removePod, runPod, runScript } from './harness/pod.ts';
-import { until } from './harness/process.ts';
+import { freePort, until } from './harness/process.ts';
 import { story } from './harness/story.ts';
 
-const stage = story();
+const metrics = `127.0.0.1:${await freePort()}`;
+const stage = story({ daemon: { args: ['--metrics-address', metrics] } });
 
 /** The shim whose first container process is `pid`: the process' parent. */
 function parentOf(pid: number): number {
@@ -23,6 +24,8 @@ async function shimOf(id: string): Promise<number> {
 
 test('a pod whose shim is killed is no longer ready, its container has ended, and all of it can be removed', async (t) => {
   const { daemon } = stage();
+  const lost = async () => /^berth_shims_lost_total (\d+)$/m.exec(await (await fetch(`http://${metrics}/metrics`)).text())?.[1];
+  t.is(await lost(), '0');
   const pod = await runPod(daemon, 'orphan');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const shim = await shimOf(container);
@@ -30,8 +33,11 @@ test('a pod whose shim is killed is no longer ready, its container has ended, an
   const ended = await exitOf(daemon, container);
   t.is(ended.exit_code, 255);
   t.regex(ended.message, /shim/);
-  const { status } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id });
+  const { status, info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
   t.is(status.state, 'SANDBOX_NOTREADY');
+  t.is((JSON.parse(info['info'] ?? '{}') as { shim: string }).shim, 'lost');
+  t.is(await lost(), '1');
+  t.regex(textOf(daemon.logPath), new RegExp(`shim of a sandbox is gone.*${pod.id}`));
   await removePod(daemon, pod.id);
   await until(() => isGone(shim), 5_000, 'the end of the killed shim');
 });

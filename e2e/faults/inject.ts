@@ -10,7 +10,7 @@ import { StatementSync } from 'node:sqlite';
 import { NOTHING, type Order, type Victim } from './order.ts';
 
 const orders = process.env['BERTH_FAULT'] ?? '';
-const { openSync, readFileSync, writeFileSync, writeSync } = fs;
+const { existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } = fs;
 
 /** Calls without effect, made at any time. */
 const reads = new Set(['hello', 'sample', 'diskUsage', 'statfs', 'cancel']);
@@ -21,29 +21,43 @@ let enginePid = 0;
 /** Of the newest pod; 0 once that was told to quit. */
 let shimPid = 0;
 let effects = -1;
+let late: NodeJS.Timeout | undefined;
 
 function effect(name: string): void {
   if (order === undefined) return;
   count += 1;
-  const hit = count === order.at;
-  writeSync(effects, `${hit ? 'hit ' : ''}${name}\n`);
-  if (hit) end(order.victim);
+  writeSync(effects, `${name}\n`);
+  if (count !== order.at) return;
+  const { victim, delayMs } = order;
+  if (delayMs === 0) end(victim, name);
+  else late = setTimeout(() => end(victim, `${name}, ${delayMs} ms ago`), delayMs);
 }
 
-function end(victim: Victim): void {
+function end(victim: Victim, name: string): void {
   order = undefined;
+  writeSync(effects, `hit ${name}\n`);
   if (victim === 'shim' && shimPid > 0) process.kill(shimPid, 'SIGKILL');
   if (victim === 'engine' || victim === 'both') process.kill(enginePid, 'SIGKILL');
   if (victim === 'daemon' || victim === 'both') process.kill(process.pid, 'SIGKILL');
 }
 
-process.on('SIGUSR2', () => {
-  const given = JSON.parse(readFileSync(orders, 'utf8')) as Order;
+process.on('SIGUSR2', () => take(JSON.parse(readFileSync(orders, 'utf8')) as Order));
+
+function take(given: Order): void {
+  clearTimeout(late);
   order = given.at === NOTHING ? undefined : given;
   if (order !== undefined) effects = openSync(`${orders}.log`, 'w');
   count = 0;
   writeFileSync(`${orders}.taken`, given.id);
-});
+}
+
+/** An order for the start itself is there before it. */
+function takeFirst(): void {
+  const first = `${orders}.first`;
+  if (!existsSync(first)) return;
+  take(JSON.parse(readFileSync(first, 'utf8')) as Order);
+  rmSync(first);
+}
 
 type Frame = { id?: number; call?: string; path?: string; env?: Record<string, string>; event?: string; ok?: { pid?: number } };
 
@@ -137,3 +151,4 @@ Object.assign(childProcess, {
   },
 });
 syncBuiltinESMExports();
+takeFirst();

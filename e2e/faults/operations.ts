@@ -29,7 +29,7 @@ export const operations: readonly Operation[] = [
 ];
 
 function running(daemon: Daemon): Prepared {
-  const config = podConfig(daemon, 'run');
+  const config = podConfig(daemon, 'run', { port_mappings: [{ protocol: 0, container_port: 80, host_port: 28_083 }] });
   let id = '';
   return {
     call: async () => (id = (await daemon.cri.call('RunPodSandbox', { config })).pod_sandbox_id),

@@ -49,6 +49,8 @@ export type Network = {
    * its start, or else the network of now, is released. Throws when a plugin refuses; then try again later.
    */
   detach(pod: PodIdentity, attachment: Attachment | null, signal: AbortSignal): Promise<void>;
+  /** What was noted of a pod that is released goes; a daemon that died between may have kept it. */
+  forget(id: string): void;
   /**
    * The node's pod range from UpdateRuntimeConfig, for the default network and plugins with the capability ipRanges;
    * empty is ignored.
@@ -114,6 +116,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
       ledger.forget(pod.id);
       attached.delete(pod.id);
     },
+    forget: ledger.forget,
     setPodCidr: current.setPodCidr,
     collect: async (valid) => collect(new Set(valid)),
     close: current.close,

@@ -48,6 +48,7 @@ export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Pro
     }),
   ]);
   const last = context.store.sandboxes.get(sandbox.id);
+  context.network.forget(sandbox.id);
   context.store.sandboxes.remove(sandbox.id);
   if (last && last.state !== 'creating') tellSandbox(context, 'pod.removed', last);
   await removeCgroups(context, sandbox);
