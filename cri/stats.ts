@@ -1,4 +1,4 @@
-import { type ContainerStats, type ContainerStatsFilter, type Draft, encode, encodedList, type PodSandboxStats, type PodSandboxStatsFilter } from '../api/cri.ts';
+import { type ContainerAttributes, type ContainerStats, type ContainerStatsFilter, type Draft, encode, encodedList, type PodSandboxStats, type PodSandboxStatsFilter } from '../api/cri.ts';
 import type { CgroupSample, InterfaceSample, Pressure } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { knownContainer } from '../pod/container/start.ts';
@@ -16,7 +16,7 @@ export function statsHandlers(context: PodContext, layers: WritableLayers): Runt
   const sample = sampler(context, layers);
   const containers = async (filter: ContainerStatsFilter | null): Promise<Buffer[]> => {
     const asked = [...context.store.containers.all()].filter((one) => one.state === 'running' && containerMatches(one, filter));
-    return (await sample.containers(asked)).map((one) => encode('ContainerStats', containerStats(context, one)));
+    return (await sample.containers(asked)).map((one) => listItem(context, one));
   };
   const pods = async (filter: PodSandboxStatsFilter | null): Promise<Buffer[]> => {
     const asked = [...context.store.sandboxes.all()].filter((one) => one.state === 'ready' && podMatches(one, filter));
@@ -61,10 +61,26 @@ function podMatches(sandbox: Sandbox, filter: PodSandboxStatsFilter | null): boo
   return !filter || (hasId(sandbox.id, filter.id) && hasLabels(sandbox.labels, filter.label_selector));
 }
 
-function containerStats(context: PodContext, { container, cgroup, nanoCores, layer }: ContainerSample): Draft<ContainerStats> {
-  const { id, name, attempt, labels, annotations } = container;
+const encodedAttributes = new WeakMap<Container, Buffer>();
+
+/** The container's entry of a list: its attributes, field 1, are encoded once for each record, as a record never changes. */
+function listItem(context: PodContext, one: ContainerSample): Buffer {
+  const { container } = one;
+  const ready = encodedAttributes.get(container) ?? encodedList([encode('ContainerAttributes', attributes(container))]);
+  encodedAttributes.set(container, ready);
+  return Buffer.concat([ready, encode('ContainerStats', figures(context, one))]);
+}
+
+function containerStats(context: PodContext, one: ContainerSample): Draft<ContainerStats> {
+  return { attributes: attributes(one.container), ...figures(context, one) };
+}
+
+function attributes({ id, name, attempt, labels, annotations }: Container): Draft<ContainerAttributes> {
+  return { id, metadata: { name, attempt }, labels, annotations };
+}
+
+function figures(context: PodContext, { cgroup, nanoCores, layer }: ContainerSample): Draft<ContainerStats> {
   return {
-    attributes: { id, metadata: { name, attempt }, labels, annotations },
     cpu: cpu(cgroup, nanoCores),
     memory: memory(cgroup),
     swap: {

@@ -110,6 +110,9 @@ test('lists and streams show the running ones that all parts of a filter match',
   const list = async (filter: object) =>
     (await daemon.cri.call('ListContainerStats', { filter })).stats.map((one) => one.attributes?.id).sort();
   t.deepEqual(await list({}), [running, elsewhere].sort());
+  const entry = (await daemon.cri.call('ListContainerStats', { filter: { id: running } })).stats[0];
+  t.deepEqual(entry?.attributes, (await statsOf(running)).attributes);
+  t.like(entry?.attributes, { metadata: { name: 'runs', attempt: 0 }, labels: { tier: 'front' } });
   t.deepEqual(await list({ pod_sandbox_id: pod.id, label_selector: { tier: 'front' } }), [running]);
   t.deepEqual(await list({ id: running, label_selector: { tier: 'back' } }), []);
   const streamed: ContainerStats[] = [];
