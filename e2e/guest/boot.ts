@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { textOf } from '../harness/files.ts';
 import { cache, repository } from '../harness/paths.ts';
 
@@ -25,13 +25,15 @@ export type Job = {
   readonly kernel?: readonly string[];
 };
 
-/** Kernel and root file system of the guest, built first when absent; or why this machine cannot run it. */
-export function guestImage(): { directory: string } | { reason: string } {
-  const build = spawnSync(join(repository, 'e2e/guest/build'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  process.stderr.write(build.stderr);
-  if (build.status === 0) return { directory: build.stdout.trim() };
-  if (build.status === 3) return { reason: build.stderr.trim() };
-  throw new Error(`e2e/guest/build failed: ${build.stderr}`);
+/** The directory of kernel and root file system, built first when absent; undefined, with the reason on stderr, where no guest can run. */
+export function guestImage(): string | undefined {
+  const build = spawnSync(join(repository, 'e2e/guest/build'), {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (build.status === 0) return build.stdout.trim();
+  if (build.status === 3) return undefined;
+  throw new Error('e2e/guest/build failed; see its output above');
 }
 
 /**
@@ -59,7 +61,19 @@ export async function runInGuest(directory: string, job: Job, signal?: AbortSign
   }
 }
 
-/** The kernel as a process group of its own, its console in `bootLog`, the serial line of the job on descriptor 3. */
+/**
+ * Runs the command line, which makes itself a process group. When descriptor 4 is closed before its end, also because
+ * who holds its other side was killed, ends all of that group and removes the folder.
+ */
+const guarded = `
+"$@" 4<&- &
+guest=$!
+(exec >&- 2>&- 3>&-; read -r <&4; kill -KILL $guest -$guest; rm -rf "$0") &
+exec 3>&- 4<&-
+wait $guest
+kill $!`;
+
+/** The kernel with its console in `bootLog`, the serial line of the job on descriptor 3. */
 function start(directory: string, shared: string, bootLog: string, kernel: readonly string[]): ChildProcess {
   const console = openSync(bootLog, 'w');
   const args = [
@@ -76,8 +90,10 @@ function start(directory: string, shared: string, bootLog: string, kernel: reado
     'umid=guest',
     `guest-job=${shared}`,
   ];
-  const stdio = ['ignore', console, console, 'pipe'] as const;
-  const guest = spawn(join(directory, 'linux.uml'), args, { stdio: [...stdio], detached: true });
+  const guest = spawn('bash', ['-c', guarded, shared, join(directory, 'linux.uml'), ...args], {
+    stdio: ['ignore', console, console, 'pipe', 'pipe'],
+    detached: true,
+  });
   closeSync(console);
   return guest;
 }
@@ -120,11 +136,7 @@ function watch(guest: ChildProcess, job: Job, signal: AbortSignal | undefined): 
   });
 }
 
-/** Kills what is left of the kernel's process group: itself, and the processes it runs the guest's in. */
+/** Kills the kernel, when it runs, with the processes that it runs the guest's in. */
 function end(guest: ChildProcess): void {
-  try {
-    if (guest.pid !== undefined) process.kill(-guest.pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+  (guest.stdio[4] as Writable).destroy();
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { imageStore } from '../images/store.ts';
 import type { Daemon } from '../harness/daemon.ts';
+import { textOf } from '../harness/files.ts';
 import { leaks, traces } from '../harness/leaks.ts';
 import { busybox, exec, removePod, runPod, runScript, statusOf } from '../harness/pod.ts';
 import { until } from '../harness/process.ts';
@@ -24,6 +25,13 @@ const answers = () =>
   );
 /** Resolves once a new daemon answers; until its client has seen the old one's end, a call may fail. */
 const served = () => until(answers, 60_000, 'the CRI to be served');
+
+/** The names of the processes in the unit's cgroup; what the engine runs is there for as long as it runs. */
+const namesInUnit = () =>
+  read('/sys/fs/cgroup/system.slice/berth.service', 'cgroup.procs')
+    .split('\n')
+    .map((pid) => textOf(`/proc/${pid}/comm`).trim())
+    .filter((name) => name !== '');
 
 test.before('the unit is installed and started', async (t) => {
   t.timeout(120_000);
@@ -60,6 +68,8 @@ test.serial("a restart of the unit leaves pods running, in cgroups that are not 
   t.not(daemon.pid(), before);
   t.is((await statusOf(daemon, id)).state, 'CONTAINER_RUNNING');
   t.is(await pidOf(daemon, id), pid);
+  const strangers = () => namesInUnit().filter((name) => !['berthd', 'berth-engine'].includes(name));
+  await until(() => strangers().length === 0, 20_000, "the unit's cgroup to hold berthd and its engine alone");
   t.is((await exec(daemon, id, 'echo still here')).stdout, 'still here\n');
   await removePod(daemon, pod.id);
 });
