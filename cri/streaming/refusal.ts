@@ -4,6 +4,9 @@ import { http } from '../../api/http.ts';
 /** An HTTP answer that ends the connection. */
 export type Refusal = { status: number; message: string; headers?: string[] };
 
+/** How long a client may take to read why. */
+const PATIENCE_MS = 5_000;
+
 /** Tells the client why there is no stream, and closes. */
 export function refuse(socket: Duplex, { status, message, headers = [] }: Refusal): void {
   if (!socket.writable) {
@@ -19,5 +22,6 @@ export function refuse(socket: Duplex, { status, message, headers = [] }: Refusa
     ...headers,
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  socket.once('finish', () => socket.destroy());
+  const late = setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
+  socket.once('finish', () => socket.destroy()).once('close', () => clearTimeout(late));
 }

@@ -16,6 +16,7 @@ const ATTACH_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Shim {
     pub fn attach(&mut self, caller: Caller, ask: &AttachAsk) -> Result<(), FrameError> {
+        self.room_for_stream("attach")?;
         let container = self.find("attach to", &ask.container)?;
         container.require("attach to", &[State::Created, State::Running])?;
         let (tty, serial) = (container.tty, container.serial);

@@ -39,7 +39,8 @@ impl Shim {
             return refuse("wrong-state", "the pod has no network any more");
         }
         if self.dials.len() + self.tunnels.len() >= MAX_TUNNELS {
-            return refuse("exhausted", "too many connections into the pod");
+            let why = format!("too many connections into the pod (limit MAX_TUNNELS, {MAX_TUNNELS})");
+            return refuse("exhausted", &why);
         }
         let next = Some(SocketAddr::from((Ipv6Addr::LOCALHOST, ask.port)));
         let socket = match start(SocketAddr::from((Ipv4Addr::LOCALHOST, ask.port))) {

@@ -83,6 +83,7 @@ impl Shim {
     /// Runs the runtime's detached `exec`; `exec_started` goes on when that has ended.
     pub fn exec(&mut self, caller: Caller, ask: &ExecAsk) -> Result<(), FrameError> {
         check_name("exec", &ask.exec)?;
+        self.room_for_stream("exec")?;
         let serial = self.next_serial();
         let container = self.find("exec in", &ask.container)?;
         container.require("exec in", &[State::Running])?;

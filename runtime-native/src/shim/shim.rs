@@ -1,22 +1,25 @@
 //! The loop: waits, finds whom each event concerns, keeps deadlines. All state of a pod hangs here.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::net::SendFlags;
 use rustix::process::{Pid, WaitOptions};
 
-use super::connection::Connection;
+use super::connection::{Connection, Role};
 use super::container::Container;
 use super::dial::Dial;
 use super::exec::Exec;
 use super::exits::Events;
+use super::messages::Refusal;
 use super::poll::{Poll, Source};
 use super::runtime::{Ended, Run};
 use super::start::Pod;
 use super::stdio::Stream;
 use super::tunnel::Tunnel;
 use super::writer::Writer;
-use crate::frame::FrameError;
+use crate::frame::{self, FrameError};
 
 /// Who waits for the answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +66,11 @@ impl Then {
     }
 }
 
-/// Most clients at a time.
+/// Most clients at a time: streams, tunnels not among them, and those with calls.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// Most execs and attached clients at a time; others could not be called to stop them if these took every connection.
+const MAX_STREAMS: usize = 512;
 
 /// Most ends of processes nobody knows yet that are remembered.
 const MAX_STRANGERS: usize = 64;
@@ -154,11 +160,23 @@ impl Shim {
 
     fn accept(&mut self) {
         while let Ok((socket, _)) = self.pod.listener.accept() {
-            if self.connections.len() < MAX_CONNECTIONS && socket.set_nonblocking(true).is_ok() {
+            if self.connections.len() >= MAX_CONNECTIONS {
+                turn_away(&socket);
+            } else if socket.set_nonblocking(true).is_ok() {
                 let serial = self.next_serial();
                 self.connections.push(Connection::new(serial, socket, &self.poll));
             }
         }
+    }
+
+    /// Refuses one stream too many.
+    pub fn room_for_stream(&self, doing: &str) -> Result<(), FrameError> {
+        let is_stream = |it: &&Connection| matches!(it.role, Role::Exec(_) | Role::Attach { .. });
+        if self.connections.iter().filter(is_stream).count() < MAX_STREAMS {
+            return Ok(());
+        }
+        let message = format!("{doing}: too many execs and attached clients (limit MAX_STREAMS, {MAX_STREAMS})");
+        Err(FrameError::new("exhausted", message))
     }
 
     /// Collects every ended child and tells whom it concerns.
@@ -240,4 +258,11 @@ impl Shim {
             self.connection_closed(&connection);
         }
     }
+}
+
+/// Says why before it is closed.
+fn turn_away(socket: &UnixStream) {
+    let message = format!("shim: too many clients (limit MAX_CONNECTIONS, {MAX_CONNECTIONS})");
+    let refusal = Refusal { id: 0, error: &FrameError::new("exhausted", message) };
+    let _ = rustix::net::send(socket, &frame::encode(&refusal), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
 }

@@ -31,6 +31,22 @@ fn clients_share_the_output_and_stdin_ends_with_the_one_that_had_it() {
 }
 
 #[test]
+fn one_stream_too_many_is_refused_with_the_limit_and_calls_are_served_on() {
+    let pod = Pod::new();
+    let mut control = pod.connect(0);
+    pod.run(&mut control, "a", &Wish::script("sleep 1000"));
+    let mut clients: Vec<_> = (0..512).map(|_| pod.connect(-1)).collect();
+    clients.iter_mut().for_each(|client| drop(client.call("attach", ask(false)).unwrap()));
+    let mut late = pod.connect(-1);
+    let refusal = late.call("attach", ask(false)).unwrap_err();
+    assert_eq!(refusal["kind"], "exhausted");
+    assert!(refusal["message"].as_str().unwrap().contains("(limit MAX_STREAMS, 512)"), "{refusal}");
+    control.call("reopenLog", json!({ "container": "a" })).unwrap();
+    clients.pop();
+    eventually("room again", || late.call("attach", ask(false)).is_ok());
+}
+
+#[test]
 fn closing_an_attach_ends_stdin_and_leaves_the_container() {
     let pod = Pod::new();
     let mut control = pod.connect(0);
