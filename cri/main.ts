@@ -31,8 +31,6 @@ const CLOSE_GRACE_MS = 5_000;
 /** How long the last lines of the log may take, in milliseconds. */
 const LOG_GRACE_MS = 1_000;
 
-const STDERR = 2;
-
 process.title = 'berthd';
 await main();
 
@@ -50,7 +48,7 @@ async function main(): Promise<void> {
 
 async function run(config: Config): Promise<void> {
   const metrics = openMetrics({ version: version() });
-  const output = backgroundOutput(STDERR, {
+  const output = backgroundOutput({
     onDrop: () => metrics.count('log_lines_dropped'),
     onRoom: (lines) => log.warn('lines of this log are missing here: it was not read or could not be stored', { lines }),
   });

@@ -23,6 +23,9 @@ type Life = {
   kill(): void;
 };
 
+/** What is logged of its standard error at a time, in characters: it has nothing to say there unless it panics. */
+const MAX_LAST_WORDS = 4096;
+
 /** How long a new engine may take for its first answer, and an ending one for its end, in milliseconds. */
 const HELLO_LIMIT_MS = 5_000;
 const CLOSE_LIMIT_MS = 5_000;
@@ -103,7 +106,11 @@ async function revive(options: EngineOptions, closing: () => boolean): Promise<L
 
 async function live(options: EngineOptions): Promise<Life> {
   // A session of its own: what a terminal sends to the daemon's process group is not meant for the engine.
-  const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true });
+  // And streams of its own: a child makes those that it inherits block, then a log that is not read blocks the daemon.
+  const child = spawn(options.path, ['engine'], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], detached: true });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    options.log.error('engine says', { text: text.trim().slice(0, MAX_LAST_WORDS) });
+  });
   const socket = child.stdio[3] as unknown as Duplex;
   const pending = pendingCalls('engine');
   const progress = new Map<number, (bytes: bigint) => void>();

@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -13,9 +14,10 @@ function run(t: ExecutionContext, program: string, stderr: 'pipe' | number): Chi
   const head = `
     const { backgroundOutput } = await import('${source}');
     const { writeSync } = await import('node:fs');
+    const { spawnSync } = await import('node:child_process');
     const say = (word) => writeSync(1, word + ' ');
     let drops = 0;
-    const output = backgroundOutput(2, {
+    const output = backgroundOutput({
       mostBytes: 200_000,
       onDrop: () => void drops++,
       onRoom: (lines) => output.stream.write('dropped ' + lines + '\\n'),
@@ -29,34 +31,47 @@ function run(t: ExecutionContext, program: string, stderr: 'pipe' | number): Chi
   return child;
 }
 
-test('a log that nobody reads holds nothing up, takes a bounded size, and says what it has dropped once it is read', async (t) => {
-  const child = run(
-    t,
-    `
-    let number = 0;
-    while (drops < 1000) {
-      for (let i = 0; i < 1000; i++) line(number++);
-      await new Promise(setImmediate);
-    }
-    say(number);
-    await output.flush(50);
-    say(drops);
-    await output.flush(60_000);
-    line('after');
-    await output.flush(60_000);
-    say(drops);
-  `,
-    'pipe',
-  );
-  const count = await said(child);
-  await said(child);
-  const log = await text(child.stderr!);
-  const drops = await said(child);
-  const lines = log.trimEnd().split('\n');
-  t.true(log.length < 500_000);
-  t.regex(log, new RegExp(`\ndropped ${drops}\nline after\n$`));
-  t.is(lines.filter((each) => /^line \d+$/.test(each)).length + drops, count);
-});
+for (const kind of ['socket', 'pipe'] as const) {
+  test(`a log on a ${kind} that nobody reads holds nothing up, takes a bounded size, and says then what it has dropped`, async (t) => {
+    const [reader, writer] = kind === 'pipe' ? pipe(t) : [undefined, 'pipe' as const];
+    // A child that inherits a pipe makes it block for all who have it.
+    const sharing = kind === 'pipe' ? "spawnSync('true', { stdio: 'inherit' });" : '';
+    const child = run(t, `${sharing} ${flood}`, writer);
+    if (writer !== 'pipe') closeSync(writer);
+    const count = await said(child);
+    await said(child);
+    const [log, drops] = await Promise.all([text(reader ?? child.stderr!), said(child)]);
+    const lines = log.trimEnd().split('\n');
+    t.true(log.length < 500_000);
+    t.regex(log, new RegExp(`\ndropped ${drops}\nline after\n$`));
+    t.is(lines.filter((each) => /^line \d+$/.test(each)).length + drops, count);
+  });
+}
+
+const flood = `
+  let number = 0;
+  while (drops < 1000) {
+    for (let i = 0; i < 1000; i++) line(number++);
+    await new Promise(setImmediate);
+  }
+  say(number);
+  await output.flush(50);
+  say(drops);
+  await output.flush(60_000);
+  line('after');
+  await output.flush(60_000);
+  say(drops);
+`;
+
+/** Both ends of a pipe; what Node calls so between processes is a socket. */
+function pipe(t: ExecutionContext): [reader: Socket, writer: number] {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-output-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'pipe');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return [new Socket({ fd: reader, writable: false }).pause(), openSync(path, constants.O_WRONLY)];
+}
 
 test('the last lines before a sudden end are written, to a pipe and to a file', async (t) => {
   const program = `for (let i = 0; i < 500; i++) line(i); await output.flush(1000); line('last'); line('words'); process.exit(3);`;

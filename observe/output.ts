@@ -1,4 +1,5 @@
-import { fstatSync, write as writeFile, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, write as writeFile, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 
 /** Takes lines of a log and never makes the daemon wait for whoever reads or stores them. */
@@ -18,15 +19,17 @@ export type OutputOptions = {
   onRoom(lines: number): void;
 };
 
+const STDERR = 2;
+
 /** Some hours of an idle daemon, or a few seconds of a busy one. */
 const MOST_BYTES = 1 << 20;
 
 /**
- * Writes to a descriptor in the background: a pipe or socket as its reader takes it, anything else (a file on a disk
+ * Writes to standard error in the background: a pipe or socket as its reader takes it, anything else (a file on a disk
  * that hangs, a stopped terminal) on a thread. What cannot be written, for want of room or by an error, is dropped.
  */
-export function backgroundOutput(fd: number, { mostBytes = MOST_BYTES, onDrop, onRoom }: OutputOptions): Output {
-  const append = appender(fd);
+export function backgroundOutput({ mostBytes = MOST_BYTES, onDrop, onRoom }: OutputOptions): Output {
+  const { fd, append } = targetOf(STDERR);
   const waiting: string[] = [];
   let [waitingBytes, dropped] = [0, 0];
   let writing: Promise<void> | undefined;
@@ -92,15 +95,28 @@ export function backgroundOutput(fd: number, { mostBytes = MOST_BYTES, onDrop, o
   };
 }
 
+/** Appends all the bytes; false when that failed. */
 type Append = (bytes: Buffer) => Promise<boolean>;
 
-/** Appends all the bytes; false when that failed. */
-function appender(fd: number): Append {
+type Target = { fd: number; append: Append };
+
+/** How to write to what standard error is. */
+function targetOf(fd: number): Target {
   const stat = fstatSync(fd);
-  if (fd !== 2 || !(stat.isFIFO() || stat.isSocket())) return (bytes) => appendToFile(fd, bytes);
-  // Node writes to these without blocking.
-  process.stderr.on('error', () => undefined);
-  return (bytes) => new Promise((resolve) => process.stderr.write(bytes, (error) => resolve(!error)));
+  if (stat.isFIFO()) return pipe(fd);
+  return { fd, append: stat.isSocket() ? appendTo(process.stderr) : (bytes) => appendToFile(fd, bytes) };
+}
+
+/** The pipe opened anew: whoever else has it may switch it to blocking, as a child process does that gets it from Node. */
+function pipe(shared: number): Target {
+  const fd = openSync(`/proc/self/fd/${shared}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  return { fd, append: appendTo(new Socket({ fd, readable: false, writable: true })) };
+}
+
+/** Node writes to pipes and sockets without blocking, unless others make them block. */
+function appendTo(stream: Writable): Append {
+  stream.on('error', () => undefined);
+  return (bytes) => new Promise((resolve) => stream.write(bytes, (error) => resolve(!error)));
 }
 
 function appendToFile(fd: number, bytes: Buffer): Promise<boolean> {
