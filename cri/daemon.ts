@@ -7,6 +7,7 @@ import { keyedQueue } from '../host/queue.ts';
 import { startEngine } from '../host/spawn-engine.ts';
 import { openImages } from '../image/store.ts';
 import { openChanges } from '../pod/changes.ts';
+import { loadDefaultProfile } from '../pod/apparmor.ts';
 import { containerExited } from '../pod/container/news.ts';
 import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
@@ -56,6 +57,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     }),
     engine.call('tryIdmap', { dir: config.root })
       .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: [], idmapObstacle: obstacle })),
+    loadDefaultProfile({ engine, stateDir: config.state, log }),
   ]);
   const context: PodContext = {
     roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },

@@ -55,7 +55,7 @@ const nginxConfig = { Cmd: ['nginx', '-g', 'daemon off;'], StopSignal: 'SIGQUIT'
 
 /** Every image the stories, critest and the benches use. Repositories are the paths the mapped registries share. */
 export function catalogue(): Image[] {
-  return [...forCritest(), ...forUnpacking(), ...forRefusal()];
+  return [...forCritest(), ...forUnpacking(), ...forRefusal(), ...forMalice()];
 }
 
 function forCritest(): Image[] {
@@ -197,6 +197,29 @@ function forVolumes(): Image[] {
           { path: 'outside', type: 'symlink', target: '../../../../../../../../berth-outside' },
         ),
       ],
+    },
+  ];
+}
+
+/** Images whose accounts or working directory are made to catch the one who reads them. */
+function forMalice(): Image[] {
+  const whose = (name: string, ...accounts: Entry[]): Image => ({
+    names: [`berth/accounts-${name}:1`],
+    format: 'oci',
+    config: { Cmd: ['sh'] },
+    layers: [{ entries: [...busybox(), directory('tmp', 0o1777), directory('etc'), ...accounts] }],
+  });
+  const both = (entry: (path: string) => Entry): Entry[] => ['etc/passwd', 'etc/group'].map(entry);
+  return [
+    whose('link', ...both((path) => ({ path, type: 'symlink', target: '../../../../../../../../etc/berth-host-accounts' }))),
+    whose('fifo', ...both((path) => ({ path, type: 'fifo' }))),
+    whose('device', ...both((path) => ({ path, type: 'character', device: [1, 5] }))),
+    whose('huge', ...both((path) => file(path, `evil:x:0:0::/:\n${'#'.repeat(2 << 20)}`))),
+    {
+      names: ['berth/workdir-link:1'],
+      format: 'oci',
+      config: { Cmd: ['sh'], WorkingDir: '/work/new' },
+      layers: [shell, only(directory('berth-outside'), { path: 'work', type: 'symlink', target: '../../../../../../../../berth-outside' })],
     },
   ];
 }

@@ -1,7 +1,7 @@
 /** One member of a layer; `path` is relative, without a leading slash. Mode, owner and content default to the usual. */
 export type Entry = {
   readonly path: string;
-  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'character';
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'character' | 'fifo';
   readonly mode?: number;
   readonly uid?: number;
   readonly gid?: number;
@@ -14,7 +14,7 @@ export type Entry = {
 
 const blockBytes = 512;
 const mtimeSeconds = 1_700_000_000;
-const typeFlags = { file: '0', hardlink: '1', symlink: '2', character: '3', directory: '5', pax: 'x' } as const;
+const typeFlags = { file: '0', hardlink: '1', symlink: '2', character: '3', directory: '5', fifo: '6', pax: 'x' } as const;
 
 /** A POSIX tar of the entries in their order, the same bytes each time; long names go into pax headers. */
 export function tarOf(entries: readonly Entry[]): Buffer {

@@ -6,6 +6,7 @@ import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host
 import type { Image } from '../../image/record.ts';
 import type { Handler, PodContext } from '../context.ts';
 import type { Container, ImageVolume, Sandbox } from '../record.ts';
+import { hasControl } from '../sandbox/text.ts';
 import { stopSignalNumber } from './signal.ts';
 
 /** The record of a container that is about to be made. Throws `invalid` for a configuration that cannot be run. */
@@ -47,8 +48,8 @@ function logPath(directory: string, config: ContainerConfig): string {
   if (directory === '' || config.log_path === '') return '';
   const base = normalize(`${directory}/`);
   const path = normalize(`${base}${config.log_path}`);
-  if (!path.startsWith(base)) {
-    throw new RuntimeError('invalid', `container ${config.metadata?.name}: log path ${config.log_path} leaves ${directory}`);
+  if (!path.startsWith(base) || hasControl(path)) {
+    throw new RuntimeError('invalid', `container ${config.metadata?.name}: log path ${JSON.stringify(config.log_path)} leaves ${directory} or is no line of text`);
   }
   return path;
 }

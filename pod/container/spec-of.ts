@@ -34,7 +34,7 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
   const { sandbox, image, id, config, files } = parts;
   const pod = podPaths(context.roots, sandbox.id);
   const podConfig = decode('PodSandboxConfig', sandbox.config);
-  const targetPid = targetOf(context, config);
+  const targetPid = targetOf(context, sandbox, config);
   const handler = handlerOf(context, sandbox);
   const container = { id, config };
   const made = containerSpec({
@@ -76,11 +76,14 @@ async function withDeclaredVolumes(context: PodContext, { id, image, sandbox }: 
 }
 
 /** First process of the container whose pid namespace is to be joined (namespace mode TARGET). */
-function targetOf(context: PodContext, config: ContainerConfig): number | undefined {
+function targetOf(context: PodContext, sandbox: Sandbox, config: ContainerConfig): number | undefined {
   const options = config.linux?.security_context?.namespace_options;
   if (options?.pid !== 'TARGET') return undefined;
-  const target = context.store.containers.find(options.target_id);
-  if (target?.state !== 'running') {
+  const target = context.store.containersOf(sandbox.id).find(({ id }) => id === options.target_id);
+  if (!target) {
+    throw new RuntimeError('invalid', `target container ${options.target_id} of the pid namespace is not in sandbox ${sandbox.id}`);
+  }
+  if (target.state !== 'running') {
     throw new RuntimeError('invalid', `target container ${options.target_id} of the pid namespace does not run`);
   }
   return target.pid;

@@ -9,6 +9,7 @@ import type { NamespaceMode, Sandbox } from '../record.ts';
 import { userNamespaceObstacle } from '../runtime-features.ts';
 import { podIdMappings } from '../spec/user-namespace.ts';
 import { shmSizeBytes } from './shm-size.ts';
+import { refuseUnsafeText } from './text.ts';
 
 /** The record of a sandbox that is about to be made. Throws `invalid` for a configuration that cannot be run. */
 export function plannedSandbox(
@@ -33,6 +34,7 @@ export function plannedSandbox(
   const obstacle = mappings ? userNamespaceObstacle(handler.features, context.host.idmapObstacle) : '';
   if (obstacle !== '') throw new RuntimeError('unsupported', `sandbox ${metadata.name}: user namespaces are not possible here: ${obstacle}`);
   shmSizeBytes(config.annotations);
+  refuseUnsafeText(config);
   return {
     id,
     state: 'creating',

@@ -47,7 +47,6 @@ export const plainHost: HostFacts = {
   arch: 'x64',
   kernel: { major: 6, minor: 1 },
   seccompSupported: true,
-  apparmorProfiles: null,
   selinuxEnabled: false,
   recursiveReadOnly: true,
   idmapObstacle: '',

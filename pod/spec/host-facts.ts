@@ -1,9 +1,10 @@
-import { access, constants, readdir, readFile } from 'node:fs/promises';
+import { access, constants, open, readFile, readdir } from 'node:fs/promises';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { CgroupDriver, Hierarchies } from '../../host/cgroup.ts';
+import { loadedProfiles } from './apparmor.ts';
 import { CAPABILITIES } from './capabilities.ts';
 import { askedDevices, hostDevices } from './host-devices.ts';
 import type { Found, HostFacts } from './input.ts';
@@ -22,12 +23,10 @@ export type HostOptions = {
 
 /** Looks at this machine and at what this daemon may do; once, at start. */
 export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostOptions): Promise<HostFacts> {
-  const [status, limits, score, enabled, profiles] = await Promise.all([
+  const [status, limits, score] = await Promise.all([
     text('/proc/self/status'),
     text('/proc/self/limits'),
     text('/proc/self/oom_score_adj'),
-    text('/sys/module/apparmor/parameters/enabled'),
-    text('/sys/kernel/security/apparmor/profiles'),
   ]);
   const capabilities = ownCapabilities(status);
   const mayRaise = capabilities.includes('CAP_SYS_RESOURCE');
@@ -46,12 +45,6 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
     arch: arch(),
     kernel: { major, minor },
     seccompSupported: await exists('/proc/sys/kernel/seccomp/actions_avail'),
-    apparmorProfiles: enabled.startsWith('Y')
-      ? profiles
-          .split('\n')
-          .map((line) => line.replace(/ \(\w+\)$/, ''))
-          .filter(Boolean)
-      : null,
     idmapObstacle,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
     recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
@@ -61,7 +54,8 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
 
 /**
  * Looks up what one container asks for on the host: its devices (with those of the host when it sees them all), the
- * text of its Localhost seccomp profile, and the mount table when a mount asks for propagation. Throws `invalid` for
+ * text of its Localhost seccomp profile, the AppArmor profiles there are, and the mount table when a mount asks for
+ * propagation. Throws `invalid` for
  * what is not there.
  */
 export async function gather(config: ContainerConfig, seesAllDevices: boolean): Promise<Found> {
@@ -74,6 +68,7 @@ export async function gather(config: ContainerConfig, seesAllDevices: boolean): 
     devices: [...new Map([...all, ...asked.flat()].map((device) => [device.path, device])).values()],
     seccompProfile: wish?.profile_type === 'Localhost' ? await profileText(wish.localhost_ref) : null,
     mountinfo: propagates ? await text('/proc/self/mountinfo') : '',
+    apparmorProfiles: await loadedProfiles(),
   };
 }
 
@@ -101,11 +96,22 @@ function sizeName(kib: number): string {
   return kib > 0 ? `${kib}KB` : '';
 }
 
+/** Real profiles have some ten thousand. */
+const PROFILE_MAX_BYTES = 1 << 20;
+
 async function profileText(path: string): Promise<string> {
   if (!path.startsWith('/')) throw new RuntimeError('invalid', `seccomp profile ${path} is not an absolute path`);
-  return readFile(path, 'utf8').catch((error: unknown) => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw new RuntimeError('invalid', `seccomp profile ${path} cannot be read: ${String(error)}`, error);
   });
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) throw new RuntimeError('invalid', `seccomp profile ${path} is no regular file`);
+    if (status.size > PROFILE_MAX_BYTES) throw new RuntimeError('invalid', `seccomp profile ${path} has more than ${PROFILE_MAX_BYTES} bytes`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 const text = async (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');

@@ -64,8 +64,6 @@ export type HostFacts = {
   arch: string;
   kernel: { major: number; minor: number };
   seccompSupported: boolean;
-  /** Names of loaded AppArmor profiles; null where AppArmor is off. */
-  apparmorProfiles: string[] | null;
   selinuxEnabled: boolean;
   /** Whether the kernel can make mounts read-only with all that is below them (mount_setattr(2), Linux 5.12). */
   recursiveReadOnly: boolean;
@@ -83,6 +81,8 @@ export type Found = {
   seccompProfile: string | null;
   /** /proc/self/mountinfo; empty when no mount asks for propagation. */
   mountinfo: string;
+  /** Names of the AppArmor profiles loaded now; null where AppArmor is off. */
+  apparmorProfiles: string[] | null;
 };
 
 /** A device node; `access` is a subset of `rwm`. */

@@ -89,7 +89,7 @@ const shared = [
   '32 30 0:3 / /slave rw master:5 - tmpfs t rw',
   '33 31 0:4 / /srv/with\\040blank rw - tmpfs t rw',
 ].join('\n');
-const found = { devices: [], seccompProfile: null, mountinfo: shared };
+const found = { devices: [], seccompProfile: null, mountinfo: shared, apparmorProfiles: null };
 
 test('options follow the wish', (t) => {
   t.deepEqual(options({}), ['rbind', 'rprivate', 'rw']);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { containerConfig, plainHost, secured, specInput } from './example.ts';
+import { containerConfig, plainHost, specInput } from './example.ts';
 import { containerProcess, execProcess } from './process.ts';
 
 const root = { uid: 0, gid: 0, groups: [0] };
@@ -83,16 +83,3 @@ for (const [wish, min, expected] of scores) {
     );
   });
 }
-
-test('an AppArmor profile has to be loaded, the default one counts where it is', (t) => {
-  const profile = (type: 'RuntimeDefault' | 'Localhost', ref: string, loaded: string[] | null) => {
-    const config = secured({ apparmor: { profile_type: type, localhost_ref: ref } });
-    return containerProcess(specInput({ host: { ...plainHost, apparmorProfiles: loaded } }, config), root)
-      .apparmorProfile;
-  };
-  t.is(profile('Localhost', 'mine', ['mine']), 'mine');
-  t.throws(() => profile('Localhost', 'mine', ['other']), { message: /mine is not loaded/ });
-  t.throws(() => profile('Localhost', 'mine', null), { message: /not enabled/ });
-  t.is(profile('RuntimeDefault', '', ['berth-default']), 'berth-default');
-  t.is(profile('RuntimeDefault', '', null), undefined);
-});

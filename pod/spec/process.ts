@@ -1,12 +1,13 @@
 import { posix } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
+import { apparmorProfile } from './apparmor.ts';
 import { capabilities } from './capabilities.ts';
 import { environment } from './env.ts';
 import type { ImageDefaults, ResolvedUser, SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciProcess } from './oci.ts';
-import { apparmorProfile, selinuxLabel } from './security.ts';
+import { selinuxLabel } from './security.ts';
 
 /** The container's first process. Throws `invalid` when there is nothing to run or a field cannot be honoured. */
 export function containerProcess(input: SpecInput, user: ResolvedUser): OciProcess {
@@ -17,7 +18,7 @@ export function containerProcess(input: SpecInput, user: ResolvedUser): OciProce
   } = input;
   const security = config.linux?.security_context ?? null;
   const privileged = security?.privileged === true;
-  const profile = apparmorProfile(security, host.apparmorProfiles);
+  const profile = apparmorProfile(security, input.found?.apparmorProfiles ?? null);
   const label = host.selinuxEnabled && !privileged ? selinuxLabel(input) : null;
   return {
     ...(config.tty ? { terminal: true } : {}),

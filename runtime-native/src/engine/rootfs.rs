@@ -76,14 +76,18 @@ fn read_files(ask: &MountRootfsAsk) -> Result<BTreeMap<String, String>, FrameErr
     let mut files = BTreeMap::new();
     for path in &ask.read {
         let content =
-            read_inside(&root, path).map_err(|error| failed(format!("read {path} in {}", ask.target), error))?;
+            read_inside(&root, path).map_err(|error| match error.raw_os_error() {
+                Some(libc::EPERM) => FrameError::new("invalid", format!("{path} of the image is a pipe or a device")),
+                _ => failed(format!("read {path} in {}", ask.target), error),
+            })?;
         content.and_then(|content| files.insert(path.clone(), content));
     }
     Ok(files)
 }
 
 /// The regular file that `path` leads to for a process whose root is `root`; `None` when there is none, or one too big.
-/// An image may put anything there, so nothing but a regular file is ever opened for reading.
+/// An image may put anything there, so nothing but a regular file is ever opened for reading; a pipe or device, which an
+/// OCI runtime would read and wait for, is `PERM`.
 fn read_inside(root: &OwnedFd, path: &str) -> std::io::Result<Option<String>> {
     let found = match inside::open(root, Path::new(path), OFlags::empty()) {
         Ok(found) => found,
@@ -91,8 +95,10 @@ fn read_inside(root: &OwnedFd, path: &str) -> std::io::Result<Option<String>> {
         Err(error) => return Err(error.into()),
     };
     let status = fstat(&found)?;
-    if !FileType::from_raw_mode(status.st_mode).is_file() || status.st_size as u64 > FILE_MAX_BYTES {
-        return Ok(None);
+    match FileType::from_raw_mode(status.st_mode) {
+        FileType::RegularFile if status.st_size as u64 <= FILE_MAX_BYTES => {}
+        FileType::RegularFile | FileType::Directory => return Ok(None),
+        _ => return Err(Errno::PERM.into()),
     }
     let again = format!("/proc/self/fd/{}", found.as_raw_fd());
     let file = openat(CWD, again, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
@@ -116,9 +122,10 @@ mod tests {
         std::fs::write(base.join("big"), vec![b'x'; FILE_MAX_BYTES as usize + 1]).unwrap();
         let root = openat(CWD, &base, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
         assert_eq!(read_inside(&root, "/etc/passwd").unwrap().as_deref(), Some("inside"));
-        for nothing in ["/none", "/etc/real/x", "/loop", "/fifo", "/etc", "/big"] {
+        for nothing in ["/none", "/etc/real/x", "/loop", "/etc", "/big"] {
             assert_eq!(read_inside(&root, nothing).unwrap(), None, "{nothing}");
         }
+        assert_eq!(read_inside(&root, "/fifo").unwrap_err().raw_os_error(), Some(libc::EPERM));
         std::fs::remove_dir_all(&base).unwrap();
     }
 }
