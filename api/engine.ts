@@ -202,6 +202,8 @@ export type EngineCalls = {
   mountRootfs: { ask: MountRootfsAsk; reply: { files: Record<string, string> } };
   /** Makes the target and mounts; `path` is where the sub path lies, free of links. On error nothing is left mounted or made. */
   mountImage: { ask: MountImageAsk; reply: { path: string } };
+  /** Where host paths of mounts lead to, links followed; a missing one is made (a directory, 0755) if `make` says so. */
+  findSources: { ask: { sources: { path: string; make: boolean }[] }; reply: { found: { path: string; error: string }[] } };
   /** Makes what is missing of each (0755); `paths` says where each lies on the host, free of links, in the order asked. */
   makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */

@@ -78,6 +78,10 @@ const engineCalls = {
     ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], idmap: null, subPath: 'models/small' },
     reply: { path: `/run/berth/containers/${id}/images/0/models/small` },
   },
+  findSources: {
+    ask: { sources: [{ path: '/var/lib/link', make: true }, { path: '/none', make: false }] },
+    reply: { found: [{ path: '/srv/data', error: '' }, { path: '', error: 'No such file or directory (os error 2)' }] },
+  },
   makeVolumes: {
     ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
     reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },

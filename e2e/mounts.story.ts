@@ -1,3 +1,4 @@
+import { execSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,7 +151,7 @@ test('a host path that is not absolute or cannot be made is refused by name', as
     createContainer(daemon, pod, containerConfig('c', sleeping, { mounts: [{ container_path: '/mnt', host_path }] }));
   await t.throwsAsync(create('tmp'), { message: /INVALID_ARGUMENT.*\/mnt.*"tmp" is not absolute/ });
   await t.throwsAsync(create('/proc/self/none/x'), { message: /INVALID_ARGUMENT.*\/mnt.*\/proc\/self\/none\/x cannot be used/ });
-  await t.throwsAsync(create('/srv//berth-must-be-there'), { message: /INVALID_ARGUMENT.*berth-must-be-there cannot be used.*ENOENT/ });
+  await t.throwsAsync(create('/srv//berth-must-be-there'), { message: /INVALID_ARGUMENT.*berth-must-be-there cannot be used.*No such file/ });
 });
 
 test('no container path leads out of the container', async (t) => {
@@ -197,4 +198,32 @@ test('huge pages of the host are huge pages inside', async (t) => {
   const host_path = tmpfs(t, daemon, 'huge', 'private', 'hugetlbfs');
   const sh = await shellWith(await runPod(daemon, 'huge'), { container_path: '/hugepages', host_path });
   t.regex(await sh('grep " /hugepages " /proc/mounts'), /hugetlbfs rw,.*pagesize=2M/);
+});
+
+test('volumes on a file system that hangs hold up nobody but the containers that mount them', async (t) => {
+  const { daemon } = stage();
+  const disk = join(daemon.directory, 'hanging-disk');
+  const volume = join(daemon.directory, 'hanging');
+  mkdirSync(volume);
+  for (const command of [`truncate -s 64M ${disk}`, `mkfs.ext4 -q -F ${disk}`, `mount -o loop ${disk} ${volume}`]) execSync(command);
+  t.teardown(() => execSync(`umount ${volume}; rm ${disk}`));
+  const pod = await runPod(daemon, 'hanging');
+  // Thaws it also when this process dies meanwhile.
+  const guard = spawn('sh', ['-c', `sleep 20; fsfreeze -u ${volume}`], { stdio: 'ignore', detached: true });
+  execSync(`fsfreeze -f ${volume}`);
+  let thawed = false;
+  const stuck = Array.from({ length: 6 }, (_, at) => {
+    const mounts = [{ container_path: '/mnt', host_path: join(volume, `made-${at}`) }];
+    return createContainer(daemon, pod, containerConfig(`stuck-${at}`, sleeping, { mounts })).then(() => thawed);
+  });
+  try {
+    const other = await runPod(daemon, 'not-hanging');
+    const id = await runScript(daemon, other, 'c', 'sleep 1000', { mounts: [{ container_path: '/mnt', host_path: '/tmp' }] });
+    t.is((await exec(daemon, id, 'echo well')).stdout, 'well\n');
+  } finally {
+    thawed = true;
+    execSync(`fsfreeze -u ${volume}`);
+    if (guard.pid !== undefined) process.kill(-guard.pid, 'SIGKILL');
+  }
+  t.deepEqual(await Promise.all(stuck), stuck.map(() => true));
 });

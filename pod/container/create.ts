@@ -74,7 +74,7 @@ async function build(
   const leave = leaseAll(context.images, [image.id, ...planned.imageVolumes.map(({ imageId }) => imageId)]);
   store.containers.put(planned);
   try {
-    const resolved = await withResolvedMounts(config, context.settings.absentMountSourcesToReject);
+    const resolved = await withResolvedMounts(context.engine, config, context.settings.absentMountSourcesToReject);
     const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, sandbox, planned.id));
     const mounted = await withMountedImages(context, planned, resolved, sandbox.user);
     const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files });

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, spawn, state, tree, usage, volume};
+use super::{Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, spawn, sources, state, tree, usage, volume};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "run" => (run_lane(body)?, act(run::run)),
         "mountRootfs" => (Lane::Mounts, act(rootfs::mount_rootfs)),
         "mountImage" => (Lane::Mounts, act(volume::mount_image)),
+        "findSources" => (Lane::Sources, act(sources::find_sources)),
         "makeVolumes" => (Lane::Mounts, act(volume::make_volumes)),
         "tryIdmap" => (Lane::Mounts, act(idmap::try_idmap)),
         "prepareState" => (Lane::Mounts, act(state::prepare_state)),

@@ -37,10 +37,11 @@ pub enum Lane {
     Reads,
     Mounts,
     Release,
+    Sources,
 }
 
 /// Name, most threads, stack of each thread in bytes; in the order of `Lane`.
-const KINDS: [(&str, usize, usize); 11] = [
+const KINDS: [(&str, usize, usize); 12] = [
     ("spawn", 4, SMALL_STACK_BYTES),
     ("cni-add", 8, SMALL_STACK_BYTES),
     ("cni-del", 4, SMALL_STACK_BYTES),
@@ -52,6 +53,8 @@ const KINDS: [(&str, usize, usize); 11] = [
     ("reads", 2, SMALL_STACK_BYTES),
     ("mounts", 4, SMALL_STACK_BYTES),
     ("release", 4, SMALL_STACK_BYTES),
+    // Volumes of the network hang one by one when their server is gone.
+    ("sources", 32, SMALL_STACK_BYTES),
 ];
 
 impl Lane {

@@ -160,6 +160,27 @@ pub struct MountImageReply {
 }
 
 #[derive(Debug, Deserialize)]
+pub struct FindSourcesAsk {
+    pub sources: Vec<Source>,
+}
+/// A host path of a mount.
+#[derive(Debug, Deserialize)]
+pub struct Source {
+    pub path: String,
+    pub make: bool,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindSourcesReply {
+    pub found: Vec<FoundSource>,
+}
+/// Where a host path leads to, or why it cannot be used.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FoundSource {
+    pub path: String,
+    pub error: String,
+}
+
+#[derive(Debug, Deserialize)]
 pub struct MakeVolumesAsk {
     pub rootfs: String,
     pub volumes: Vec<String>,

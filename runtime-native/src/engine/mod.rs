@@ -28,6 +28,7 @@ mod release;
 mod rootfs;
 mod run;
 mod sample;
+mod sources;
 mod spawn;
 mod state;
 mod state_lock;
