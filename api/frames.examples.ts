@@ -7,7 +7,7 @@ import type { ExecStatus, Resize, ShimCalls, ShimEvents } from './shim.ts';
 const id = '4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945';
 const pod = '7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730';
 const cgroup = { memory: `/sys/fs/cgroup/memory/kubepods/crio-${id}`, pids: `/sys/fs/cgroup/pids/kubepods/crio-${id}` };
-const runtime = { path: '/usr/sbin/runc', args: ['--debug'], root: '/run/berth/runc', systemdCgroup: false };
+const runtime = { path: '/usr/sbin/runc', args: ['--debug'], root: '/run/berth/runc', systemdCgroup: false, sandboxed: false };
 const stall = { avg10: 1.5, avg60: 0.25, avg300: 0.5, total: '18446744073709551615' };
 const idMappings = {
   uids: [{ containerId: 0, hostId: 131_072, size: 65_536 }],

@@ -1,7 +1,14 @@
 import type { CgroupDirs } from './engine.ts';
 
 /** An OCI runtime as the shim calls it: `path [args] --root root [--systemd-cgroup] --log … VERB`. */
-export type OciRuntime = { path: string; args: string[]; root: string; systemdCgroup: boolean };
+export type OciRuntime = {
+  path: string;
+  args: string[];
+  root: string;
+  systemdCgroup: boolean;
+  /** Its containers are inside the sandbox process of their pod: their end and their signals are its to tell and to send. */
+  sandboxed: boolean;
+};
 
 /** How a container's first process, or an exec, ended. `signal` is 0 unless one killed it; then exitCode is 128 + signal. */
 export type Exit = {

@@ -54,12 +54,12 @@ test('a time is read in hours, minutes and seconds', (t) => {
 
 test('OCI runtimes of file and command line are joined by name', (t) => {
   const { runtimes } = run(t, ['--runtime', 'crun=/usr/bin/crun', '--runtime=runc=/opt/runc'], {
-    'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]\nprivileged-without-host-devices = true',
+    'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]\nprivileged-without-host-devices = true\nsandbox = "process"',
   });
   t.deepEqual(runtimes, {
-    runc: { path: '/opt/runc', args: [], privilegedWithoutHostDevices: false },
-    runsc: { path: '/usr/bin/runsc', args: ['--platform=ptrace'], privilegedWithoutHostDevices: true },
-    crun: { path: '/usr/bin/crun', args: [], privilegedWithoutHostDevices: false },
+    runc: { path: '/opt/runc', args: [], privilegedWithoutHostDevices: false, sandbox: 'none' },
+    runsc: { path: '/usr/bin/runsc', args: ['--platform=ptrace'], privilegedWithoutHostDevices: true, sandbox: 'process' },
+    crun: { path: '/usr/bin/crun', args: [], privilegedWithoutHostDevices: false, sandbox: 'none' },
   });
 });
 

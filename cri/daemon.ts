@@ -16,6 +16,7 @@ import { joinedOperations } from '../pod/operations.ts';
 import { recover } from '../pod/recover.ts';
 import { findRuntimes } from '../pod/runtimes.ts';
 import { sandboxLost } from '../pod/sandbox/lost.ts';
+import { processEnded } from '../pod/sandbox/process.ts';
 import type { NumberedExit } from '../pod/shim/client.ts';
 import { shimConnections } from '../pod/shim/shims.ts';
 import { hostFacts } from '../pod/spec/host-facts.ts';
@@ -60,10 +61,10 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     loadDefaultProfile({ engine, stateDir: config.state, log }),
   ]);
   const context: PodContext = {
-    roots: { root: config.root, state: config.state, netnsDir: config.netnsDir },
+    roots: { root: config.root, state: config.state, netnsDir: config.netnsDir }, native: config.native,
     store, engine, images, network, runtimes, cgroup, host, settings: config, ...observers,
     shims: shimConnections({
-      exited: (_, event) => recordExit(context, event),
+      exited: (id, event) => (event.container === id ? processEnded(context, id) : recordExit(context, event)),
       lost: (id) => void sandboxLost(context, id).catch((error: unknown) =>
         log.error('a sandbox that lost its shim cannot be settled', { sandbox: id, error: String(error) }),
       ),

@@ -28,6 +28,7 @@ ${groups.join('\n')}
 # path = "/usr/bin/crun"
 # args = []
 # privileged-without-host-devices = false
+# sandbox = "none"
 `;
 }
 
@@ -40,7 +41,8 @@ Each option is \`--NAME VALUE\` on the command line and the key \`NAME\` in the 
 Later counts: default, \`/etc/berth/berth.toml\`, \`/etc/berth/berth.d/*.toml\` in the order of their names, command line.
 Unknown names and invalid values are errors: the daemon does not start. Programs for further RuntimeClass handlers are
 tables in the file, \`[runtimes.NAME]\` with \`path\`, \`args\` and
-\`privileged-without-host-devices\` (privileged containers then get only the devices they ask for). \`--help\` prints this list, \`--version\` the version.
+\`privileged-without-host-devices\` (privileged containers then get only the devices they ask for), and with
+\`sandbox = "process"\` for runtimes that run a pod's containers inside one sandbox process (gVisor, Kata by command line). \`--help\` prints this list, \`--version\` the version.
 
 ${groups.join('\n')}`;
 }

@@ -81,6 +81,11 @@ export function shimLeaf(driver: CgroupDriver, id: string): string {
   return containerLeaf(driver, id);
 }
 
+/** The same where a sandbox process bears that name: CRI-O's name of a monitor. */
+export function monitorLeaf(driver: CgroupDriver, id: string): string {
+  return driver === 'systemd' ? `crio-conmon-${id}.scope` : `crio-conmon-${id}`;
+}
+
 /** The cgroup of a shim, a path below every hierarchy, out of its /proc/PID/cgroup (cgroups(7)); undefined outside of one. */
 export function shimPath(membership: string): string | undefined {
   const paths = membership.split('\n').map((line) => line.split(':').slice(2).join(':'));

@@ -33,6 +33,8 @@ export type PodContext = {
   runtimes: Runtimes;
   cgroup: { driver: CgroupDriver; host: Hierarchies; defaultParent: string };
   host: HostFacts;
+  /** The native binary, static: it runs in an empty root. */
+  native: string;
   settings: Settings;
   log: Log;
   meter: Meter;

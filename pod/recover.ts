@@ -7,6 +7,7 @@ import type { PodContext } from './context.ts';
 import { podPaths } from './paths.ts';
 import type { Sandbox } from './record.ts';
 import { sandboxLost } from './sandbox/lost.ts';
+import { processEnded } from './sandbox/process.ts';
 import { releaseOrRetry as releaseSandbox } from './sandbox/release.ts';
 
 /** How long the start waits for shims, in milliseconds; a slow one is met later, in the background. */
@@ -60,6 +61,7 @@ async function meetShim(context: PodContext, sandbox: Sandbox): Promise<'met' | 
     const shim = await context.shims.open(sandbox.id, podPaths(context.roots, sandbox.id).socket, sinceSeq);
     context.log.debug('shim is met', { sandbox: sandbox.id, sinceSeq, seq: shim.hello.seq });
     for (const held of shim.hello.containers) {
+      if (held.id === sandbox.id && held.exit) processEnded(context, sandbox.id);
       const container = context.store.containers.get(held.id);
       if (!container || container.state === 'creating') continue;
       if (container.startedAtNs === '0' && held.startedAtNs !== '0') {

@@ -11,12 +11,15 @@ import { clearTrials, trial, TRIAL_TIMEOUT_MS, type TrialGround } from './trial.
 /** Where OCI runtimes come from, and what a trial of one needs. */
 export type RuntimeSearch = TrialGround & {
   /** Programs by handler name, as configured. */
-  configured: Readonly<Record<string, { path: string; args: readonly string[] } & HandlerSettings>>;
+  configured: Readonly<Record<string, Program & HandlerSettings>>;
   /** Handler that must be the default; empty: the first that works. */
   defaultName: string;
   /** Names looked for on the PATH, in this order, when nothing is configured. */
   known: readonly string[];
 };
+
+/** An OCI runtime by its command line. With `sandbox` as process it runs a pod's containers inside one sandbox process. */
+type Program = { path: string; args: readonly string[]; sandbox: 'none' | 'process' };
 
 /** How long a trial may keep the next candidate waiting, in milliseconds. */
 const PATIENCE_MS = 2_000;
@@ -34,7 +37,7 @@ export async function findRuntimes(search: RuntimeSearch): Promise<Runtimes> {
     const features = await featuresOf(search, runtime);
     if (byName.has(name)) byName.set(name, { runtime, features, settings });
   };
-  const asked = Object.entries(search.configured).map(([name, { path, args }]) => list(name, ociRuntime(search, name, path, args)));
+  const asked = Object.entries(search.configured).map(([name, program]) => list(name, ociRuntime(search, name, program)));
   const candidate = (name: string): OciRuntime | undefined => byName.get(name)?.runtime ?? installed(search, name);
   clearTrials(search, candidate);
   const refused: string[] = [];
@@ -84,7 +87,9 @@ export async function firstThatWorks<C>(
 
 function candidates(search: RuntimeSearch): readonly string[] {
   if (search.defaultName !== '') return [search.defaultName];
-  return [...Object.keys(search.configured), ...search.known.filter((name) => !(name in search.configured))];
+  // One with sandbox processes is a choice of a pod: a trial without a pod's network says nothing of it.
+  const plain = Object.keys(search.configured).filter((name) => search.configured[name]?.sandbox !== 'process');
+  return [...plain, ...search.known.filter((name) => !(name in search.configured))];
 }
 
 /** What the runtime says of itself; one that cannot be asked has no features, and fails when it is used. */
@@ -93,14 +98,15 @@ async function featuresOf({ engine }: RuntimeSearch, runtime: OciRuntime): Promi
   return reply?.exitCode === 0 ? readFeatures(reply.stdout) : noFeatures;
 }
 
-function ociRuntime(search: RuntimeSearch, name: string, path: string, args: readonly string[]): OciRuntime {
-  return { path, args: [...args], root: `${search.stateDir}/oci/${name}`, systemdCgroup: search.cgroup.driver === 'systemd' };
+function ociRuntime(search: RuntimeSearch, name: string, { path, args, sandbox }: Program): OciRuntime {
+  const systemdCgroup = search.cgroup.driver === 'systemd';
+  return { path, args: [...args], root: `${search.stateDir}/oci/${name}`, systemdCgroup, sandboxed: sandbox === 'process' };
 }
 
 function installed(search: RuntimeSearch, name: string): OciRuntime | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/usr/bin'];
   const path = folders.map((folder) => `${folder}/${name}`).find((each) => isExecutable(each));
-  return path === undefined ? undefined : ociRuntime(search, name, path, []);
+  return path === undefined ? undefined : ociRuntime(search, name, { path, args: [], sandbox: 'none' });
 }
 
 function isExecutable(path: string): boolean {

@@ -1,7 +1,7 @@
 import type { PodSandboxConfig } from '../../api/cri.ts';
 import type { ShimPod } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
-import { cgroupDirs, childPath, parentPath, shimLeaf } from '../../host/cgroup.ts';
+import { cgroupDirs, childPath, monitorLeaf, parentPath, shimLeaf } from '../../host/cgroup.ts';
 import type { PodContext } from '../context.ts';
 import type { PortMapping } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
@@ -96,9 +96,14 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
   };
 }
 
+/** True when the sandbox' handler runs containers inside a sandbox process (gVisor, Kata by command line). */
+export function hasProcess(context: PodContext, { handler }: Sandbox): boolean {
+  return context.runtimes.byName.get(handler || context.runtimes.defaultName)?.runtime.sandboxed ?? false;
+}
+
 /** Directories of the shim's own leaf cgroup. */
 export function shimCgroup(context: PodContext, sandbox: Sandbox): Record<string, string> {
-  const leaf = shimLeaf(context.cgroup.driver, sandbox.id);
+  const leaf = (hasProcess(context, sandbox) ? monitorLeaf : shimLeaf)(context.cgroup.driver, sandbox.id);
   return cgroupDirs(context.cgroup.host, childPath(sandbox.cgroupParent, leaf));
 }
 

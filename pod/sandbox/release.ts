@@ -11,6 +11,7 @@ import { finishAll, finishSideBySide, undoUntilDone } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
+import { endProcess } from './process.ts';
 
 /** Gives the network back: CNI DEL, then the pin, then the shim leaves the namespace so that it can end. Idempotent. */
 export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
@@ -41,6 +42,7 @@ export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Pro
   const containers = context.store.containersOf(sandbox.id);
   await finishAll(`release sandbox ${sandbox.id}`, [
     () => finishSideBySide('release containers', containers.map((container) => () => releaseContainer(context, container))),
+    () => endProcess(context, sandbox),
     () => releaseNetwork(context, sandbox),
     () => endShim(context, sandbox),
     () => context.engine.call('releasePod', {

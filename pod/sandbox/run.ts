@@ -17,6 +17,7 @@ import { undone } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { plannedSandbox, shimPod } from './plan.ts';
+import { startProcess } from './process.ts';
 import { releaseOrRetry } from './release.ts';
 
 /**
@@ -67,6 +68,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     sandbox = store.sandboxes.put({ ...sandbox, attachment: attached.value });
     if (connected.status === 'rejected') throw connected.reason;
     await writeFiles(context, sandbox, config);
+    await timed(meter, 'run_pod', 'process', () => startProcess(context, sandbox));
     shims.of(sandbox.id);
     sandbox = store.sandboxes.put({ ...sandbox, state: 'ready' });
   } catch (error) {

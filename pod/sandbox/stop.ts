@@ -5,6 +5,7 @@ import { waitFor } from '../operations.ts';
 import type { Sandbox } from '../record.ts';
 import { finishAll, finishSideBySide } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
+import { endProcess } from './process.ts';
 import { releaseNetwork } from './release.ts';
 
 /** StopPodSandbox: kills the pod's containers and gives its network back. Idempotent; an unknown id is fine. */
@@ -25,6 +26,7 @@ export async function stopInTurn(context: PodContext, id: string): Promise<Sandb
   try {
     await finishAll(`stop sandbox ${id}`, [
       () => timed(context.meter, 'stop_pod', 'containers', () => finishSideBySide('kill containers', kills)),
+      () => endProcess(context, stopped),
       () => releaseNetwork(context, stopped),
     ]);
   } finally {

@@ -24,10 +24,15 @@ const STAGE: &CStr = c"/sys";
 const PROGRAM: &CStr = c"/sys/pause";
 
 /// Runs until it is told to end. Started twice: on the host, with the pod's user namespace (or anything else) as its
-/// stdin, and by that again as PID 1 (`pause inside`).
+/// stdin, and by that again as PID 1 (`pause inside`). As an OCI runtime's sandbox container (`pause sandbox`) it is
+/// locked in already.
 pub fn main() -> ExitCode {
     let _ = rustix::thread::set_name(c"berth-pause");
-    let inside = std::env::args().nth(2).as_deref() == Some("inside");
+    let how = std::env::args().nth(2);
+    if how.as_deref() == Some("sandbox") {
+        return reap_until_told();
+    }
+    let inside = how.as_deref() == Some("inside");
     match if inside { settle() } else { move_out().and_then(|()| beget()) } {
         Ok(()) if inside => reap_until_told(),
         Ok(()) => ExitCode::SUCCESS,

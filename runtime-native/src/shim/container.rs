@@ -9,7 +9,7 @@ use super::log::Log;
 use super::messages::{CgroupDirs, CreateAsk, Event, Exit, HeldContainer, NumberedEvent, OciRuntime, State};
 use super::runtime::Ended;
 use super::shim::{Caller, Shim};
-use super::stdio::Stdio;
+use super::stdio::{ChildStdio, Stdio};
 use crate::frame::FrameError;
 
 pub struct Container {
@@ -27,6 +27,8 @@ pub struct Container {
     pub tty: bool,
     pub stdin_once: bool,
     pub stdio: Stdio,
+    /// What `start` is given, for a runtime that hands it on only then.
+    pub child: ChildStdio,
     pub console: Option<Console>,
     pub log: Option<Log>,
     /// How the first opening of the log went, once it is known.
@@ -89,6 +91,7 @@ impl Container {
             tty: ask.tty,
             stdin_once: ask.stdin_once,
             stdio: Stdio::default(),
+            child: ChildStdio::default(),
             console: None,
             log: None,
             log_opened: None,
@@ -122,6 +125,11 @@ impl Container {
     /// The runtime's own log, of every verb but exec.
     pub fn runtime_log(&self) -> String {
         format!("{}/runtime.log", self.bundle)
+    }
+
+    /// Where the runtime prints how a container inside a sandbox process ended.
+    pub fn end_file(&self) -> String {
+        format!("{}/end.json", self.bundle)
     }
 
     /// Its process is `pid`, and not reaped yet.

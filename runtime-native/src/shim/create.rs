@@ -33,6 +33,9 @@ impl Shim {
             child
         };
         self.run_create(&container, &child, ask.timeout_ms, caller)?;
+        if container.runtime.sandboxed {
+            container.child = child;
+        }
         match ask.log_path.as_str() {
             "" => container.log_opened = Some(Ok(())),
             path => container.log = Some(Log::open(&self.writer, serial, path)),
@@ -87,6 +90,8 @@ impl Shim {
         match named {
             Ok(_) if unfit => self.discard(serial, caller, FrameError::new("internal", "create: no terminal came")),
             Err(error) => self.discard(serial, caller, error),
+            // The pid is that of the sandbox process, which is another container's.
+            Ok(_) if container.runtime.sandboxed => self.finish_create(serial, caller),
             Ok(pid) => {
                 container.pid = pid;
                 container.cgroup.look_inside(pid);

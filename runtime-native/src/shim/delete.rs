@@ -36,7 +36,8 @@ impl Shim {
     /// Kills what is left, and runs the delete once that has ended; `container_ended` comes back here.
     pub fn run_delete(&mut self, serial: u32) {
         let Some(container) = self.container(serial) else { return };
-        let alive = container.ended.is_none();
+        // Inside a sandbox process it is the delete itself that kills.
+        let alive = container.ended.is_none() && !container.runtime.sandboxed;
         if alive {
             signals::send(container.pid, libc::SIGKILL);
         }
@@ -62,6 +63,9 @@ impl Shim {
         let pid = Pid::from_raw(container.pid).filter(|_| container.ended.is_none());
         if let Some(Ok(Some((_, status)))) = pid.map(|pid| waitpid(Some(pid), WaitOptions::NOHANG)) {
             self.container_ended(serial, Ended::now(status));
+        }
+        if outcome.is_ok() && self.container(serial).is_some_and(|found| found.runtime.sandboxed) {
+            self.watched(serial);
         }
         if let Some(container) = self.container(serial) {
             container.busy = false;

@@ -133,7 +133,9 @@ impl Shim {
 
     fn prepare_exec(&mut self, it: &mut Exec, ask: &ExecAsk) -> Result<(), FrameError> {
         let Some(container) = self.container(it.container) else { return Ok(()) };
-        it.sub = container.cgroup.make_sub(&format!("exec-{}", it.name));
+        if !container.runtime.sandboxed {
+            it.sub = container.cgroup.make_sub(&format!("exec-{}", it.name));
+        }
         if let Some(console) = &it.console {
             console.listen(&self.poll, it.serial);
         }

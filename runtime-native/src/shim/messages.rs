@@ -64,6 +64,9 @@ pub struct OciRuntime {
     pub args: Vec<String>,
     pub root: String,
     pub systemd_cgroup: bool,
+    /// Its containers are inside the sandbox process of their pod.
+    #[serde(default)]
+    pub sandboxed: bool,
 }
 
 /// How a container's first process ended; `exit_code` is 128 + `signal` when one killed it.

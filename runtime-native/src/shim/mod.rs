@@ -17,6 +17,7 @@ mod exec;
 mod exec_end;
 mod exit;
 mod exits;
+mod guest;
 mod heap;
 mod inherited;
 mod log;

@@ -55,6 +55,10 @@ pub enum Then {
         exec: u32,
         caller: Caller,
     },
+    Signal,
+    Watch {
+        container: u32,
+    },
 }
 
 impl Then {
@@ -211,6 +215,8 @@ impl Shim {
             Then::Update { container, caller } => self.updated(container, caller, outcome),
             Then::Delete { container } => self.deleted(container, outcome),
             Then::Exec { exec, caller } => self.exec_started(exec, caller, outcome),
+            Then::Signal => {}
+            Then::Watch { container } => self.watched(container),
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::messages::{Done, State, StopAsk};
 use super::shim::{Caller, Shim};
-use super::signals;
 use crate::frame::FrameError;
 
 /// Time between one SIGKILL and the next.
@@ -28,10 +27,11 @@ impl Shim {
             // A process that has not executed its program yet knows no signal but SIGKILL.
             let grace_ms = if container.state == State::Created { 0 } else { ask.grace_ms.min(MAX_GRACE_MS) };
             let kill_at = now + Duration::from_millis(grace_ms);
-            if container.kill_at.is_none() && grace_ms > 0 {
-                signals::send(container.pid, ask.signal);
-            }
+            let first = container.kill_at.is_none();
             container.kill_at = Some(container.kill_at.map_or(kill_at, |before| before.min(kill_at)));
+            if first && grace_ms > 0 {
+                self.signal(serial, ask.signal);
+            }
             self.container_due(serial, now);
         } else {
             // Its exit waits for a run of the runtime that has nothing to do any more.
@@ -47,8 +47,8 @@ impl Shim {
         if container.kill_at.is_some_and(|at| at <= now) {
             container.killed = true;
             container.kill_at = Some(now + AGAIN);
-            signals::send(container.pid, libc::SIGKILL);
             container.cgroup.kill();
+            self.signal(serial, libc::SIGKILL);
             self.abort_runs(serial);
         }
         let Some(container) = self.container(serial) else { return };

@@ -1,4 +1,4 @@
-//! Start and update of a container, and how a verb that needs no stdio is run: one at a time for each container.
+//! Start and update of a container, and how a verb without stdio of its own is run: one at a time for each container.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -9,6 +9,7 @@ use super::runtime::{self, Run, Verb};
 use super::shim::{Caller, Shim, Then};
 use super::signals;
 use super::start::failed;
+use super::stdio::ChildStdio;
 use crate::frame::FrameError;
 
 impl Shim {
@@ -21,8 +22,11 @@ impl Shim {
 
     /// The runtime's `start` has ended.
     pub fn started(&mut self, serial: u32, caller: Caller, outcome: Result<(), FrameError>) {
+        let sandboxed = self.container(serial).is_some_and(|container| container.runtime.sandboxed);
+        let outcome = outcome.and_then(|()| if sandboxed { self.watch(serial) } else { Ok(()) });
         let Some(container) = self.container(serial) else { return };
         container.busy = false;
+        container.child = ChildStdio::default();
         match outcome {
             Ok(()) => {
                 container.state = State::Running;
@@ -64,7 +68,7 @@ impl Shim {
         self.catch_up(serial);
     }
 
-    /// Runs a verb that needs no stdio on a container that is not busy.
+    /// Runs a verb on a container that is not busy, with the stdio that is kept for `start`, else none.
     pub fn run_verb(
         &mut self,
         serial: u32,
@@ -85,7 +89,7 @@ impl Shim {
                 verb,
                 words: &words,
                 log: container.runtime_log(),
-                stdio: [self.pod.dev_null.as_fd(); 3],
+                stdio: container.child.fds(&self.pod.dev_null),
                 network: self.pod.host_network.as_fd(),
                 timeout_ms,
             },

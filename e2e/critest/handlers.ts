@@ -1,0 +1,14 @@
+/** Another OCI runtime to run the suite with: its configuration, which specs, if not all, and those it cannot pass. */
+export type Handler = { readonly toml: string; readonly focus?: string; readonly impossible?: Readonly<Record<string, string>> };
+
+/** By the name of the handler. */
+export const handlers: Readonly<Record<string, Handler>> = {
+  crun: { toml: '[runtimes.crun]\npath = "/usr/bin/crun"\n' },
+  // gVisor is another kernel: what the specs ask of mounts, devices and security modules is not there. Its own network
+  // stack takes any namespace of a newer kernel for the host's.
+  runsc: {
+    toml: '[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace", "--network=host", "--ignore-cgroups"]\nsandbox = "process"\n',
+    focus: 'PodSandbox runtime should support basic|basic operations on container|runtime should support (log|execSync|exec )',
+    impossible: { 'execSync with timeout': 'runsc cannot end an exec whose own process is not asked to' },
+  },
+};

@@ -1,0 +1,24 @@
+import test from 'ava';
+import { sandboxProcessSpec } from './sandbox-process.ts';
+
+const input = {
+  sandbox: { id: 'a1', name: 'web', namespace: 'shop', uid: 'u', namespaces: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } as const },
+  native: '/opt/berth/berth-native', netnsPath: '/run/netns/a1', cgroup: { driver: 'cgroupfs', parent: '/kubepods/pod1' } as const,
+};
+
+test('a sandbox process is the sandbox for the runtime, in the network of the pod, and runs nothing of an image', (t) => {
+  t.like(sandboxProcessSpec(input), {
+    process: { args: ['/berth-native', 'pause', 'sandbox'], noNewPrivileges: true },
+    annotations: { 'io.kubernetes.cri.container-type': 'sandbox', 'io.kubernetes.cri.sandbox-id': 'a1', 'io.kubernetes.cri-o.ContainerType': 'sandbox' },
+    linux: {
+      cgroupsPath: '/kubepods/pod1/crio-a1',
+      namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }, { type: 'network', path: '/run/netns/a1' }],
+    },
+  });
+});
+
+test("with the host's network it joins none", (t) => {
+  const sandbox = { ...input.sandbox, namespaces: { ...input.sandbox.namespaces, network: 'NODE' as const } };
+  const { linux } = sandboxProcessSpec({ ...input, sandbox }) as { linux: { namespaces: { type: string }[] } };
+  t.false(linux.namespaces.some(({ type }) => type === 'network'));
+});
