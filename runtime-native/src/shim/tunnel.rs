@@ -84,13 +84,14 @@ impl Way {
                 self.waiting = Vec::new();
             }
             if self.ended {
-                if !std::mem::replace(&mut self.passed_on, true) {
-                    rustix::net::shutdown(&to, Shutdown::Write)?;
-                }
-                return Ok(());
+                return self.pass_end_on(&to);
             }
             match rustix::io::read(&from, &mut *scratch) {
-                Ok(0) => self.ended = true,
+                // At once, also in the last read of a turn: nothing would wake this way for it later.
+                Ok(0) => {
+                    self.ended = true;
+                    return self.pass_end_on(&to);
+                }
                 Ok(count) => {
                     let read = scratch.get(..count).unwrap_or_default();
                     let sent = send(&to, read)?;
@@ -101,6 +102,10 @@ impl Way {
             }
         }
         Ok(())
+    }
+
+    fn pass_end_on(&mut self, to: impl AsFd) -> Result<(), Errno> {
+        if std::mem::replace(&mut self.passed_on, true) { Ok(()) } else { rustix::net::shutdown(&to, Shutdown::Write) }
     }
 }
 
