@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::pod::{Pod, Wish};
+use crate::pod::{Pod, Wish, eventually};
 
 /// A create ask whose runtime runs `script` with `$verb` set, and after that the real runtime.
 fn with_runtime(pod: &Pod, id: &str, wish: &Wish, script: &str) -> Value {
@@ -92,7 +92,7 @@ fn a_runtime_that_chatters_during_create_is_read() {
     client.call("create", ask).unwrap();
     client.call("start", timed("a")).unwrap();
     client.exit("a");
-    assert!(pod.log("a").ends_with("stdout F hi\n"));
+    eventually("its output in the log", || pod.log("a").ends_with("stdout F hi\n"));
 }
 
 #[test]
