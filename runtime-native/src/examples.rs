@@ -83,7 +83,12 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
 
     let layer: FetchLayerAsk = side.ask("fetchLayer");
     assert_eq!((layer.size_bytes, layer.addresses.len()), (5_000_000_000, 2));
-    let fetched = FetchedLayer { unpacked_bytes: 9_007_199_254_740_993, used_bytes: 4096, inodes: 3, implied: vec!["tmp".to_owned()] };
+    let fetched = FetchedLayer {
+        unpacked_bytes: 9_007_199_254_740_993,
+        used_bytes: 4096,
+        inodes: 3,
+        implied: vec!["tmp".to_owned()],
+    };
     assert_eq!(json!(fetched), side.examples["calls"]["fetchLayer"]["reply"]);
     side.all_seen();
 }

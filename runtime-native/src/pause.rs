@@ -8,7 +8,9 @@
 use crate::mount_setattr;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount, unmount};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount, unmount,
+};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, unshare_unsafe};
 use std::ffi::CStr;
 use std::io::Write;
@@ -55,7 +57,8 @@ fn move_out() -> Outcome {
     let program = rustix::fs::readlink(c"/proc/self/exe", Vec::new()).map_err(doing("find its program"))?;
     // SAFETY: descriptors and memory stay as they are.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(doing("unshare mounts"))?;
-    mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).map_err(doing("make mounts private"))?;
+    mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
+        .map_err(doing("make mounts private"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount(c"berth-pause", STAGE, c"tmpfs", flags, c"size=16k,nr_inodes=4,mode=755").map_err(doing("mount a tmpfs"))?;
     let empty = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -125,7 +128,9 @@ fn settle() -> Outcome {
 /// Who enters a user namespace is nobody there, with all capabilities until the next program.
 fn become_root() -> Result<(), Errno> {
     // SAFETY: no other thread.
-    match unsafe { libc::setgroups(0, std::ptr::null()) == 0 && libc::setresgid(0, 0, 0) == 0 && libc::setresuid(0, 0, 0) == 0 } {
+    match unsafe {
+        libc::setgroups(0, std::ptr::null()) == 0 && libc::setresgid(0, 0, 0) == 0 && libc::setresuid(0, 0, 0) == 0
+    } {
         true => Ok(()),
         false => Err(last_error()),
     }

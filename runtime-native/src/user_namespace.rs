@@ -120,7 +120,8 @@ mod tests {
         drop(inhabitant);
         // SAFETY: NS_GET_USERNS takes no argument and gives a new descriptor or -1.
         let owner = unsafe { libc::ioctl(uts.as_raw_fd(), 0xb701) };
-        let inode = |fd: i32| fs::metadata(format!("/proc/self/fd/{fd}")).map(|it| std::os::unix::fs::MetadataExt::ino(&it));
+        let inode =
+            |fd: i32| fs::metadata(format!("/proc/self/fd/{fd}")).map(|it| std::os::unix::fs::MetadataExt::ino(&it));
         assert_eq!(inode(owner).unwrap(), inode(user.as_raw_fd()).unwrap());
         // SAFETY: the descriptor was made above and nobody else has it.
         unsafe { libc::close(owner) };

@@ -4,7 +4,10 @@ use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
-use super::{Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, spawn, sources, state, tree, usage, volume};
+use super::{
+    Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, sources, spawn, state, tree, usage,
+    volume,
+};
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

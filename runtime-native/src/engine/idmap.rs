@@ -29,7 +29,8 @@ impl MappedLayers {
         let path = by.user_namespace.as_str();
         let user = openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|error| failed(format!("open user namespace {path}"), error))?;
-        dirs::make(Path::new(&by.stage), 0o700, &mut Vec::new()).map_err(|error| failed(format!("make {}", by.stage), error))?;
+        dirs::make(Path::new(&by.stage), 0o700, &mut Vec::new())
+            .map_err(|error| failed(format!("make {}", by.stage), error))?;
         let mut mapped = Self { paths: Vec::new(), _mounts: Vec::new(), stage: by.stage.clone() };
         for layer in layers {
             let mount = mapped_mount(layer, user.as_fd(), &by.stage).map_err(|error| refusal(layer, error))?;
@@ -78,9 +79,11 @@ pub fn try_idmap(ask: &TryIdmapAsk, _call: &Call) -> Result<TryIdmapReply, Frame
 fn mount_once(dir: &str) -> Result<(), FrameError> {
     let map = IdMapping { container_id: 0, host_id: 1 << 16, size: 1 << 16 };
     let mappings = IdMappings { uids: vec![map], gids: vec![map] };
-    let inhabitant = Inhabitant::new(&mappings, UnshareFlags::empty()).map_err(|error| failed("make a user namespace", error))?;
+    let inhabitant =
+        Inhabitant::new(&mappings, UnshareFlags::empty()).map_err(|error| failed("make a user namespace", error))?;
     let user = inhabitant.namespace("user").map_err(|error| failed("open a user namespace", error))?;
-    let [lower, upper, work, target, stage] = ["lower", "upper", "work", "target", "stage"].map(|name| format!("{dir}/{name}"));
+    let [lower, upper, work, target, stage] =
+        ["lower", "upper", "work", "target", "stage"].map(|name| format!("{dir}/{name}"));
     for path in [&lower, &upper, &work, &target] {
         dirs::make(Path::new(path), 0o700, &mut Vec::new()).map_err(|error| failed(format!("make {path}"), error))?;
     }

@@ -1,7 +1,8 @@
 //! Paths looked up, and directories made, inside a tree that an image filled: its links lead nowhere but into it.
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmodat, chownat, mkdirat, openat2, readlink, readlinkat, statat,
+    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmodat, chownat, mkdirat, openat2, readlink, readlinkat,
+    statat,
 };
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -50,23 +51,25 @@ pub fn make_directory(root: &OwnedFd, path: &Path, owner: Owner) -> Result<Owned
         let above = open(root, &done, OFlags::DIRECTORY)?;
         match mkdirat(&above, &name, Mode::from(0o700)) {
             Ok(()) => settle(&above, &name, owner)?,
-            Err(Errno::EXIST) => match FileType::from_raw_mode(statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
-                FileType::Directory => {}
-                FileType::Symlink => {
-                    links += 1;
-                    if links > LINKS_MAX {
-                        return Err(Errno::LOOP);
+            Err(Errno::EXIST) => {
+                match FileType::from_raw_mode(statat(&above, &name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+                    FileType::Directory => {}
+                    FileType::Symlink => {
+                        links += 1;
+                        if links > LINKS_MAX {
+                            return Err(Errno::LOOP);
+                        }
+                        let target = readlinkat(&above, &name, Vec::new())?;
+                        let target = Path::new(OsStr::from_bytes(target.to_bytes()));
+                        if target.is_absolute() {
+                            done.clear();
+                        }
+                        left.extend(parts(target));
+                        continue;
                     }
-                    let target = readlinkat(&above, &name, Vec::new())?;
-                    let target = Path::new(OsStr::from_bytes(target.to_bytes()));
-                    if target.is_absolute() {
-                        done.clear();
-                    }
-                    left.extend(parts(target));
-                    continue;
+                    _ => return Err(Errno::NOTDIR),
                 }
-                _ => return Err(Errno::NOTDIR),
-            },
+            }
             Err(error) => return Err(error),
         }
         done.push(name);
@@ -130,7 +133,8 @@ mod tests {
         let (tree, root) = Tree::new("make");
         let made = make_directory(&root, Path::new("/etc/a/b"), OWNER).unwrap();
         assert_eq!(shown(&made).unwrap(), tree.0.join("root/etc/a/b").to_str().unwrap());
-        let (etc, a) = (fs::metadata(tree.0.join("root/etc")).unwrap(), fs::metadata(tree.0.join("root/etc/a")).unwrap());
+        let (etc, a) =
+            (fs::metadata(tree.0.join("root/etc")).unwrap(), fs::metadata(tree.0.join("root/etc/a")).unwrap());
         assert_eq!((etc.uid(), a.uid(), a.gid(), a.mode() & 0o7777), (0, 7, 8, 0o755));
         make_directory(&root, Path::new("etc/a/b/"), Owner { uid: 9, gid: 9 }).unwrap();
         assert_eq!(fs::metadata(tree.0.join("root/etc/a")).unwrap().uid(), 7);

@@ -47,8 +47,7 @@ fn text(mounts: &CgroupDirs, controller: &str, path: &str, name: &str) -> String
 
 /// The processes of a group and of those below it; `None` when it is gone.
 fn pids(dir: &Path) -> Option<Vec<String>> {
-    let mut pids: Vec<String> =
-        fs::read_to_string(dir.join("cgroup.procs")).ok()?.lines().map(str::to_owned).collect();
+    let mut pids: Vec<String> = fs::read_to_string(dir.join("cgroup.procs")).ok()?.lines().map(str::to_owned).collect();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             pids.extend(self::pids(&entry.path()).unwrap_or_default());

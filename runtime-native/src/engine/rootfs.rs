@@ -75,11 +75,10 @@ fn read_files(ask: &MountRootfsAsk) -> Result<BTreeMap<String, String>, FrameErr
     let root = root.map_err(|error| failed(format!("open {}", ask.target), error))?;
     let mut files = BTreeMap::new();
     for path in &ask.read {
-        let content =
-            read_inside(&root, path).map_err(|error| match error.raw_os_error() {
-                Some(libc::EPERM) => FrameError::new("invalid", format!("{path} of the image is a pipe or a device")),
-                _ => failed(format!("read {path} in {}", ask.target), error),
-            })?;
+        let content = read_inside(&root, path).map_err(|error| match error.raw_os_error() {
+            Some(libc::EPERM) => FrameError::new("invalid", format!("{path} of the image is a pipe or a device")),
+            _ => failed(format!("read {path} in {}", ask.target), error),
+        })?;
         content.and_then(|content| files.insert(path.clone(), content));
     }
     Ok(files)

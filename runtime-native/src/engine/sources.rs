@@ -29,7 +29,10 @@ fn find(source: &Source) -> io::Result<String> {
         }
         outcome => outcome?,
     };
-    found.into_os_string().into_string().map_err(|_| io::Error::new(ErrorKind::InvalidData, "where it leads to is not UTF-8"))
+    found
+        .into_os_string()
+        .into_string()
+        .map_err(|_| io::Error::new(ErrorKind::InvalidData, "where it leads to is not UTF-8"))
 }
 
 #[cfg(test)]

@@ -40,8 +40,18 @@ struct Kind {
 
 const KINDS: [Kind; 3] = [
     Kind { name: "net", flag: UnshareFlags::NEWNET, link: LinkNameSpaceType::Network, whose: |pod| pod.network },
-    Kind { name: "ipc", flag: UnshareFlags::NEWIPC, link: LinkNameSpaceType::InterProcessCommunication, whose: |pod| pod.ipc },
-    Kind { name: "uts", flag: UnshareFlags::NEWUTS, link: LinkNameSpaceType::HostNameAndNISDomainName, whose: |pod| pod.uts },
+    Kind {
+        name: "ipc",
+        flag: UnshareFlags::NEWIPC,
+        link: LinkNameSpaceType::InterProcessCommunication,
+        whose: |pod| pod.ipc,
+    },
+    Kind {
+        name: "uts",
+        flag: UnshareFlags::NEWUTS,
+        link: LinkNameSpaceType::HostNameAndNISDomainName,
+        whose: |pod| pod.uts,
+    },
 ];
 
 /// The others have to belong to the user namespace: its root may mount their file systems and set their sysctls.
@@ -49,7 +59,8 @@ fn enter_those_of_a_user_namespace(mappings: &IdMappings, own: &[Kind]) -> Resul
     let flags = own.iter().map(|kind| kind.flag).collect();
     let inhabitant = Inhabitant::new(mappings, flags).map_err(failed("make the pod's user namespace"))?;
     for kind in own {
-        let namespace = inhabitant.namespace(kind.name).map_err(failed(&format!("open the pod's {} namespace", kind.name)))?;
+        let namespace =
+            inhabitant.namespace(kind.name).map_err(failed(&format!("open the pod's {} namespace", kind.name)))?;
         rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind.link))
             .map_err(failed(&format!("enter the pod's {} namespace", kind.name)))?;
     }

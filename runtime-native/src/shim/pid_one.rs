@@ -23,8 +23,12 @@ pub fn start(pod: &ShimPod, user_namespace: Option<&OwnedFd>, dev_null: &OwnedFd
     let (said, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(failed("make a pipe"))?;
     let argv = [CString::from(c"berth-pause"), CString::from(c"pause")];
     let stdin = user_namespace.unwrap_or(dev_null).as_fd();
-    let program =
-        Program { path: c"/proc/self/exe", argv: &argv, stdio: [stdin, writer.as_fd(), dev_null.as_fd()], network: None };
+    let program = Program {
+        path: c"/proc/self/exe",
+        argv: &argv,
+        stdio: [stdin, writer.as_fd(), dev_null.as_fd()],
+        network: None,
+    };
     let starter = spawn::spawn(&program).map_err(failed("start the pod's PID 1"))?;
     drop(writer);
     let mut text = String::new();

@@ -193,8 +193,13 @@ mod tests {
 
     #[test]
     fn global_options_come_before_the_verb() {
-        let runtime =
-            OciRuntime { path: "/r".into(), args: vec!["--x".into()], root: "/root".into(), systemd_cgroup: true, sandboxed: false };
+        let runtime = OciRuntime {
+            path: "/r".into(),
+            args: vec!["--x".into()],
+            root: "/root".into(),
+            systemd_cgroup: true,
+            sandboxed: false,
+        };
         let null = File::open("/dev/null").unwrap();
         let verb = Verb {
             runtime: &runtime,

@@ -41,13 +41,14 @@ pub fn start(pod: &ShimPod) -> Result<Pod, FrameError> {
     adjust_oom_score(pod.oom_score_adj);
     let user_namespace = namespaces::enter(pod)?;
     pin_network(pod)?;
-    let rest = pid_one::start(pod, user_namespace.as_ref(), &dev_null).and_then(|pause_pid| match listen(&pod.socket) {
-        Ok(listener) => Ok((pause_pid, listener)),
-        Err(error) => {
-            signals::send(pause_pid, libc::SIGKILL);
-            Err(error)
-        }
-    });
+    let rest =
+        pid_one::start(pod, user_namespace.as_ref(), &dev_null).and_then(|pause_pid| match listen(&pod.socket) {
+            Ok(listener) => Ok((pause_pid, listener)),
+            Err(error) => {
+                signals::send(pause_pid, libc::SIGKILL);
+                Err(error)
+            }
+        });
     let (pause_pid, listener) = rest.inspect_err(|_| unpin_network(pod))?;
     let user = user_namespace.as_ref().map(|held| name_user_namespace(pod, held)).transpose().inspect_err(|_| {
         signals::send(pause_pid, libc::SIGKILL);

@@ -77,7 +77,11 @@ fn a_living_cgroup_is_sampled_then_killed_and_removed_with_its_children() {
     let removal = json!({ "dirs": dirs, "timeoutMs": 5000 });
     engine.call("removeCgroup", removal.clone()).unwrap();
     engine.call("removeCgroup", removal).unwrap();
-    assert_eq!(engine.call("sample", ask.clone()).unwrap()["groups"], json!([]), "what is kept open outlives its group");
+    assert_eq!(
+        engine.call("sample", ask.clone()).unwrap()["groups"],
+        json!([]),
+        "what is kept open outlives its group"
+    );
     dirs.as_object().unwrap().values().for_each(|dir| std::fs::create_dir(dir.as_str().unwrap()).unwrap());
     let anew = engine.call("sample", ask).unwrap();
     assert_eq!((&anew["groups"][0]["id"], &anew["groups"][0]["pids"]), (&json!("a"), &json!("0")));

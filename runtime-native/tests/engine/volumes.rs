@@ -35,7 +35,8 @@ fn an_image_of_one_layer_hides_what_that_layer_hides() {
     scratch.file("only/kept", "x");
     mknodat(CWD, scratch.at("only/gone"), FileType::CharacterDevice, Mode::empty(), makedev(0, 0)).unwrap();
     Engine::start().call("mountImage", ask(&scratch, &["only"], "")).unwrap();
-    let seen: Vec<_> = fs::read_dir(scratch.at("c/images/0")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let seen: Vec<_> =
+        fs::read_dir(scratch.at("c/images/0")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(seen, ["kept"]);
 }
 
@@ -46,7 +47,9 @@ fn a_sub_path_is_found_inside_the_image_whatever_its_links_say() {
     symlink("/data", scratch.at("layer/absolute")).unwrap();
     symlink("../../../../../../../../data/file", scratch.at("layer/up")).unwrap();
     let mut engine = Engine::start();
-    for (sub_path, real) in [("data", "data"), ("absolute", "data"), ("absolute/file", "data/file"), ("up", "data/file")] {
+    for (sub_path, real) in
+        [("data", "data"), ("absolute", "data"), ("absolute/file", "data/file"), ("up", "data/file")]
+    {
         let path = engine.call("mountImage", ask(&scratch, &["layer"], sub_path)).unwrap()["path"].clone();
         assert_eq!(path, json!(scratch.at(&format!("c/images/0/{real}"))), "{sub_path}");
         engine.call("removeTrees", json!({ "unmount": [scratch.at("c/images/0")], "remove": [] })).unwrap();

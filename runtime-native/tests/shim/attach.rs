@@ -95,7 +95,11 @@ fn a_client_that_does_not_read_is_dropped_and_holds_nobody_up() {
 fn a_client_that_reads_gets_all_of_a_burst_and_one_that_does_not_delays_it_but_little() {
     let pod = Pod::new();
     let mut control = pod.connect(0);
-    pod.run(&mut control, "a", &Wish { stdin: true, ..Wish::script("read go; head -c 8000000 /dev/zero; echo; echo over") });
+    pod.run(
+        &mut control,
+        "a",
+        &Wish { stdin: true, ..Wish::script("read go; head -c 8000000 /dev/zero; echo; echo over") },
+    );
     let mut slow = pod.connect(-1);
     slow.call("attach", ask(false)).unwrap();
     let mut quick = pod.connect(-1);

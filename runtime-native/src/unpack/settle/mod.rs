@@ -67,7 +67,9 @@ fn merge(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
             Err(errno) => return Err(errno),
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if let (Ok(inner), Ok(other)) = (openat(from, name, flags, Mode::empty()), openat(to, name, flags, Mode::empty())) {
+        if let (Ok(inner), Ok(other)) =
+            (openat(from, name, flags, Mode::empty()), openat(to, name, flags, Mode::empty()))
+        {
             merge(&inner, &other)?;
         }
         discard(from.as_fd(), name.to_bytes())?;

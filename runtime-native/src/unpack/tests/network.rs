@@ -17,8 +17,7 @@ fn every_compression_unpacks_to_the_same_tree() {
     let members = [gzip(&tar[..1000]), gzip(&[]), gzip(&tar[1000..])].concat();
     let zstd = zstd::encode_all(tar.as_slice(), 1).unwrap();
     let frames = [zstd::encode_all(&tar[..512], 1).unwrap(), zstd::encode_all(&tar[512..], 3).unwrap()].concat();
-    for (blob, compression) in
-        [(gzip(&tar), Gzip), (members, Gzip), (zstd, Zstd), (frames, Zstd), (tar.clone(), Plain)]
+    for (blob, compression) in [(gzip(&tar), Gzip), (members, Gzip), (zstd, Zstd), (frames, Zstd), (tar.clone(), Plain)]
     {
         let (scratch, body) = (Scratch::new(), blob.clone());
         let server = Server::start(move |_, request, connection| serve(&body, request, connection));

@@ -85,7 +85,14 @@ fn a_directory_that_the_layer_names_replaces_a_symlink_below() {
 
 #[test]
 fn what_is_hidden_below_counts_for_nothing() {
-    let base = || tar(&[Item { mode: 0o700, ..directory("a/b") }, directory("usr"), symlink("link", "usr"), symlink("loop", "loop")]);
+    let base = || {
+        tar(&[
+            Item { mode: 0o700, ..directory("a/b") },
+            directory("usr"),
+            symlink("link", "usr"),
+            symlink("loop", "loop"),
+        ])
+    };
     let mode = |layers: &[Scratch]| fs::metadata(top(layers).at("a/b")).unwrap().mode() & 0o7777;
     assert_eq!(mode(&settled(&[base(), tar(&[file("a/.wh..wh..opq", b""), file("a/b/c", b"")])])), 0o755);
     let whiteouts = tar(&[file(".wh.a", b""), file(".wh.link", b"")]);

@@ -36,7 +36,11 @@ fn files_directories_and_links_keep_data_mode_owner_and_time() {
     let folder = fs::metadata(layer.at("d")).unwrap();
     assert_eq!((folder.mode() & 0o7777, folder.uid(), folder.gid(), folder.mtime()), (0o2750, 7, 8, 6));
     let file = fs::metadata(layer.at("d/f")).unwrap();
-    assert_eq!((file.mode() & 0o7777, file.uid(), file.gid(), file.mtime()), (0o4711, 1000, 1002, 9), "as the link says");
+    assert_eq!(
+        (file.mode() & 0o7777, file.uid(), file.gid(), file.mtime()),
+        (0o4711, 1000, 1002, 9),
+        "as the link says"
+    );
     assert_eq!((file.nlink(), fs::metadata(layer.at("d/g")).unwrap().ino()), (2, file.ino()));
     assert_eq!(fs::read(layer.at("d/g")).unwrap(), [9; 70_000]);
     let link = fs::symlink_metadata(layer.at("d/l")).unwrap();
@@ -117,12 +121,8 @@ fn long_names_come_from_gnu_and_pax_headers_and_from_the_prefix() {
     let long = format!("{}/{}", "d".repeat(120), "f".repeat(200));
     let gnu = format!("{long}-gnu\0");
     let records = pax(&[("path", format!("{long}-pax").as_bytes()), ("linkpath", long.as_bytes()), ("mtime", b"9.5")]);
-    let mut archive = tar(&[
-        extension(b'L', gnu.as_bytes()),
-        file("short", b"1"),
-        extension(b'x', &records),
-        symlink("short", "x"),
-    ]);
+    let mut archive =
+        tar(&[extension(b'L', gnu.as_bytes()), file("short", b"1"), extension(b'x', &records), symlink("short", "x")]);
     let mut prefixed = tar(&[file("name", b"3")]);
     prefixed[345..351].copy_from_slice(b"prefix");
     let sum: u32 = b"prefix".iter().map(|byte| u32::from(*byte)).sum();

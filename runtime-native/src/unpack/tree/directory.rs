@@ -15,12 +15,7 @@ use crate::frame::FrameError;
 use crate::unpack::limits::exceeded;
 
 /// Makes a directory that no entry has named yet: 0755, root's. A whiteout in its place makes it opaque.
-pub fn make_implied(
-    above: BorrowedFd<'_>,
-    name: &[u8],
-    path: &[u8],
-    tally: &mut Tally,
-) -> Result<(), FrameError> {
+pub fn make_implied(above: BorrowedFd<'_>, name: &[u8], path: &[u8], tally: &mut Tally) -> Result<(), FrameError> {
     make(above, name, path, tally)?;
     chmodat(above, name, Mode::from(0o755), AtFlags::empty()).map_err(failed("set the mode of", path))
 }

@@ -43,9 +43,8 @@ impl Tree {
     fn directory(&mut self, entry: &Entry, spot: &Spot) -> Result<(), FrameError> {
         let above = self.parents.open(&spot.parent, &mut self.tally)?;
         let there = statat(above, spot.name.as_slice(), AtFlags::SYMLINK_NOFOLLOW);
-        let in_the_way = there.is_ok_and(|stat| {
-            !FileType::from_raw_mode(stat.st_mode).is_dir() && !whiteout::is_whiteout(&stat)
-        });
+        let in_the_way =
+            there.is_ok_and(|stat| !FileType::from_raw_mode(stat.st_mode).is_dir() && !whiteout::is_whiteout(&stat));
         if in_the_way {
             self.clear(spot)?;
         }
@@ -101,7 +100,8 @@ impl Tree {
         match FileType::from_raw_mode(inode.st_mode) {
             FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-                let opened = openat(above, spot.name.as_slice(), flags, Mode::empty()).map_err(failed("open", &spot.path))?;
+                let opened =
+                    openat(above, spot.name.as_slice(), flags, Mode::empty()).map_err(failed("open", &spot.path))?;
                 metadata.apply(opened.as_fd(), &spot.path)
             }
             FileType::Symlink => metadata.apply_to_symlink(above, &spot.name, &spot.path),

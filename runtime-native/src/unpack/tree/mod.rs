@@ -77,9 +77,7 @@ impl Tree {
             Place::Ignored => Ok(()),
             Place::Root if entry.kind == Kind::Directory => self.pending.note(Vec::new(), Metadata::of(entry)),
             Place::Root => Err(FrameError::new("invalid", "the top of the layer is not a directory")),
-            Place::Opaque { parent } => {
-                directory::make_opaque(self.parents.open(&parent, &mut self.tally)?, &parent)
-            }
+            Place::Opaque { parent } => directory::make_opaque(self.parents.open(&parent, &mut self.tally)?, &parent),
             Place::Whiteout { parent, name } => {
                 let above = self.parents.open(&parent, &mut self.tally)?;
                 whiteout::hide(above, &name, &join(&parent, &name), &mut self.tally)

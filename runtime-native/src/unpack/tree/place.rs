@@ -12,11 +12,19 @@ const COMPONENTS: usize = 256;
 pub enum Place {
     /// The top of the layer itself.
     Root,
-    At { parent: Vec<u8>, name: Vec<u8> },
+    At {
+        parent: Vec<u8>,
+        name: Vec<u8>,
+    },
     /// `.wh.NAME`: NAME of the layers below is gone.
-    Whiteout { parent: Vec<u8>, name: Vec<u8> },
+    Whiteout {
+        parent: Vec<u8>,
+        name: Vec<u8>,
+    },
     /// `.wh..wh..opq`: all that the layers below have in `parent` is gone.
-    Opaque { parent: Vec<u8> },
+    Opaque {
+        parent: Vec<u8>,
+    },
     /// Other `.wh..wh.` names belong to aufs and mean nothing here.
     Ignored,
 }
