@@ -63,10 +63,13 @@ test('sockets are for root alone, and so are the directories of state and images
   const sockets = below(daemon.state).map(({ path }) => ({ path, stat: lstatSync(path) })).filter(({ stat }) => stat.isSocket());
   t.true(sockets.length >= 2);
   t.deepEqual(sockets.filter(({ stat }) => (stat.mode & 0o077) !== 0).map(({ path }) => path), []);
+  const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
   for (const top of [daemon.state, daemon.root]) {
     const folders = entriesIn(top).filter((entry) => entry.isDirectory()).map(({ name }) => join(top, name));
-    t.deepEqual(folders.filter((path) => (lstatSync(path).mode & 0o077) !== 0), []);
+    t.deepEqual(folders.filter((path) => (modeOf(path) & 0o066) !== 0), [], 'nobody else lists or changes what is in them');
   }
+  const configurations = below(join(daemon.state, 'containers')).filter(({ path }) => path.endsWith('/config.json'));
+  t.deepEqual(configurations.map(({ path }) => modeOf(path)), [0o600], 'nobody else reads the environment of a container');
 });
 
 test('the streaming server refuses what it does not know or takes too long, and names the limit', async (t) => {

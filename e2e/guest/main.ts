@@ -75,6 +75,7 @@ function command(): string {
     return `${node} e2e/critest/main.ts --pass ${options.pass}${focus}`;
   }
   tool('crictl');
+  if (options.smoke !== true) tool('kubelet');
   const chosen =
     stories.length > 0 ? stories : [options.smoke === true ? 'e2e/guest/smoke.story.ts' : 'e2e/guest/*.story.ts'];
   return `${node} node_modules/ava/entrypoints/cli.js --config e2e/guest/ava.config.js ${chosen.map(quoted).join(' ')}`;

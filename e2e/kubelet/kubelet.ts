@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import type { Daemon } from '../harness/daemon.ts';
 import { below } from '../harness/files.ts';
@@ -44,7 +44,7 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
   const port = await freePort();
   copyFileSync(join(repository, 'manifests/kubelet.yaml'), join(settings, '10-berth.conf'));
   writeFileSync(join(settings, '20-story.conf'), JSON.stringify({ ...(await overrides(daemon, directory, port)), ...more }));
-  for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, daemon.cgroupParent), { recursive: true });
+  makeCgroup(daemon.cgroupParent);
   const tuned = tunables.map((name) => [`/proc/sys/${name}`, readFileSync(`/proc/sys/${name}`, 'utf8')] as const);
 
   const args = ['--config-dir', settings, '--root-dir', join(directory, 'root'), '--cert-dir', join(directory, 'pki'), '--hostname-override', node, '--v', '2'];
@@ -76,7 +76,7 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
     stop: async () => await running?.stop(),
     kill: async () => await running?.kill(),
     log: () => readFileSync(logPath, 'utf8'),
-    podCgroups: () => hierarchies().flatMap((path) => below(join(path, daemon.cgroupParent)).map((each) => each.path).filter((each) => /\/pod[^/]*$/.test(each))),
+    podCgroups: () => hierarchies().flatMap((path) => below(join(path, daemon.cgroupParent)).map((each) => each.path).filter((each) => /[-/]pod[-0-9a-f]+(\.slice)?$/.test(each))),
     discard: () => {
       for (const [path, value] of tuned) writeFileSync(path, value);
       removeLogLinks(daemon);
@@ -98,7 +98,7 @@ async function overrides(daemon: Daemon, directory: string, port: number): Promi
     staticPodPath: join(directory, 'manifests'),
     podLogsDir: daemon.podLogs,
     volumePluginDir: join(directory, 'plugins'),
-    cgroupRoot: daemon.cgroupParent,
+    cgroupRoot: cgroupName(daemon.cgroupParent),
     authentication: { webhook: { enabled: false }, anonymous: { enabled: true } },
     authorization: { mode: 'AlwaysAllow' },
     enforceNodeAllocatable: [],
@@ -110,6 +110,27 @@ async function overrides(daemon: Daemon, directory: string, port: number): Promi
     fileCheckFrequency: '1s',
     crashLoopBackOff: { maxContainerRestartPeriod: '2s' },
   };
+}
+
+/** The kubelet wants its root cgroup to be there, with all controllers; a slice has them once systemd is asked for something of each. */
+function makeCgroup(parent: string): void {
+  if (!parent.endsWith('.slice')) {
+    for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, parent), { recursive: true });
+    return;
+  }
+  const wanted = ['CPUWeight=100', 'MemoryAccounting=yes', 'TasksAccounting=yes'];
+  systemctl('set-property', '--runtime', basename(parent), ...wanted);
+  systemctl('start', basename(parent));
+}
+
+function systemctl(...args: string[]): void {
+  execFileSync('systemctl', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** The kubelet names cgroups without a driver's additions: `/a/b` for `/a.slice/a-b.slice`. */
+function cgroupName(path: string): string {
+  if (!path.endsWith('.slice')) return path;
+  return `/${basename(path, '.slice').replaceAll('-', '/')}`;
 }
 
 /** True once the kubelet has written its certificate; from then on this process trusts it. */
@@ -157,9 +178,11 @@ function removeLogLinks(daemon: Daemon): void {
 
 /** The kubelet leaves its own cgroups; one in which something is left stays, for the check of leaks to find. */
 function removeCgroups(daemon: Daemon): void {
-  for (const hierarchy of hierarchies()) {
+  const parent = daemon.cgroupParent;
+  if (parent.endsWith('.slice')) systemctl('stop', `${basename(parent, '.slice')}-kubepods.slice`);
+  else for (const hierarchy of hierarchies()) {
     for (const name of ['kubepods/burstable', 'kubepods/besteffort', 'kubepods']) {
-      spawnSync('rmdir', [join(hierarchy, daemon.cgroupParent, name)], { stdio: 'ignore' });
+      spawnSync('rmdir', [join(hierarchy, parent, name)], { stdio: 'ignore' });
     }
   }
 }
