@@ -37,27 +37,33 @@ async function whileFrozen(path: string, work: () => Promise<void>): Promise<voi
   }
 }
 
-type Took = { readonly method: keyof Replies; readonly p99: number; readonly max: number };
+type Took = { readonly method: keyof Replies; readonly ms: readonly number[] };
 
 /** Each call again and again for `durationMs`: how long it took, ms. */
 async function measure(calls: readonly [keyof Replies, object][], durationMs: number): Promise<Took[]> {
   const { cri } = stage().daemon;
-  const took = calls.map((): number[] => []);
+  const took = calls.map(([method]) => ({ method, ms: [] as number[] }));
   for (const endMs = performance.now() + durationMs; performance.now() < endMs; await sleep(1)) {
     for (const [i, [method, request]] of calls.entries()) {
       const startedMs = performance.now();
       await cri.call(method, request, 10_000);
-      took[i]?.push(performance.now() - startedMs);
+      took[i]?.ms.push(performance.now() - startedMs);
     }
   }
-  return calls.map(([method], i) => {
-    const sorted = (took[i] ?? []).toSorted((a, b) => a - b);
-    const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.POSITIVE_INFINITY;
-    return { method, p99: at(0.99), max: at(1) };
-  });
+  return took;
 }
 
-const worst = (took: readonly Took[], of: 'p99' | 'max'): number => Math.max(...took.map((each) => each[of]));
+/** What that share of all the calls did not take longer than, ms. */
+function quantile(took: readonly Took[], share: number): number {
+  const sorted = took.flatMap(({ ms }) => ms).sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) * share)] ?? Number.POSITIVE_INFINITY;
+}
+
+/** The 99th percentile and the slowest, of all calls and of each. */
+function told(took: readonly Took[]): string {
+  const figures = (some: readonly Took[]) => `${quantile(some, 0.99).toFixed(1)} (${quantile(some, 1).toFixed(1)})`;
+  return [`all ${figures(took)}`, ...took.map((each) => `${each.method} ${figures([each])}`)].join(', ');
+}
 
 test(`with the root's file system frozen, lists and status answer within ${limitMs} ms`, async (t) => {
   const { daemon } = stage();
@@ -71,7 +77,9 @@ test(`with the root's file system frozen, lists and status answer within ${limit
     ['ContainerStatus', { container_id: containers[0] }],
     ['PodSandboxStatus', { pod_sandbox_id: pods[0]?.id }],
   ];
-  const before = await measure(calls, frozenMs / 2);
+  // Neither side's code is compiled for speed before it has run for a while.
+  await measure(calls, frozenMs);
+  const before = await measure(calls, frozenMs);
   let pull: Promise<unknown> = Promise.resolve();
   let frozen: Took[] = [];
   await whileFrozen(daemon.root, async () => {
@@ -80,12 +88,10 @@ test(`with the root's file system frozen, lists and status answer within ${limit
     frozen = await measure(calls, frozenMs);
   });
   await t.notThrowsAsync(pull, 'a pull that met the frozen disk goes on when it thaws');
-  const told = (took: readonly Took[]) =>
-    took.map(({ method, p99, max }) => `${method} ${p99.toFixed(1)} (${max.toFixed(1)})`).join(', ');
   t.log(`99th percentile (slowest), ms, frozen: ${told(frozen)}`);
   t.log(`99th percentile (slowest), ms, before: ${told(before)}`);
-  t.true(worst(frozen, 'max') < untouchedMs, 'no call waits for the disk');
-  if (worst(before, 'p99') <= limitMs / 2) t.true(worst(frozen, 'p99') <= limitMs);
+  t.true(quantile(frozen, 1) < untouchedMs, 'no call waits for the disk');
+  if (quantile(before, 0.99) <= limitMs) t.true(quantile(frozen, 0.99) <= limitMs);
   else t.log(`the machine has other work: ${limitMs} ms are not asked for`);
 });
 
@@ -113,7 +119,7 @@ test("with the root's file system frozen, Status, stats and ExecSync answer", as
     pulls = unpulled.map((image) => daemon.cri.call('PullImage', { image: { image } }));
     for (const pull of pulls) pull.catch(() => undefined);
     const took = await measure(calls, frozenMs / 2);
-    t.true(worst(took, 'max') < untouchedMs, took.map(({ method, max }) => `${method} ${max.toFixed(1)} ms`).join(', '));
+    t.true(quantile(took, 1) < untouchedMs, told(took));
   });
   await t.notThrowsAsync(Promise.all(pulls));
 });
