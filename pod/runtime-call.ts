@@ -1,9 +1,7 @@
 import type { RunReply } from '../api/engine.ts';
 import type { OciRuntime } from '../api/shim.ts';
 import type { Engine } from '../host/engine.ts';
-
-/** Where an OCI runtime finds its programs when the daemon itself was given no PATH. */
-const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+import { searchPath } from '../host/program.ts';
 
 /** Runs one verb of an OCI runtime (`words` are the verb and what follows) in the engine, where no shim is there to do it. */
 export function runRuntime(engine: Engine, runtime: OciRuntime, words: string[], timeoutMs: number): Promise<RunReply> {
@@ -12,7 +10,7 @@ export function runRuntime(engine: Engine, runtime: OciRuntime, words: string[],
     lane: 'runtime',
     path,
     args: [...args, '--root', root, ...(systemdCgroup ? ['--systemd-cgroup'] : []), ...words],
-    env: { PATH: process.env['PATH'] ?? PATH },
+    env: { PATH: searchPath() },
     stdin: '',
     timeoutMs,
   });

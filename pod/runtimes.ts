@@ -1,7 +1,7 @@
-import { accessSync, constants } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RuntimeError } from '../api/errors.ts';
 import type { OciRuntime } from '../api/shim.ts';
+import { programPath } from '../host/program.ts';
 import type { Handler, Runtimes } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
 import { noFeatures, readFeatures, type RuntimeFeatures } from './runtime-features.ts';
@@ -104,16 +104,6 @@ function ociRuntime(search: RuntimeSearch, name: string, { path, args, sandbox }
 }
 
 function installed(search: RuntimeSearch, name: string): OciRuntime | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/usr/bin'];
-  const path = folders.map((folder) => `${folder}/${name}`).find((each) => isExecutable(each));
+  const path = programPath(name, ['/usr/local/sbin', '/usr/sbin', '/usr/bin']);
   return path === undefined ? undefined : ociRuntime(search, name, { path, args: [], sandbox: 'none' });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
+import { searchPath } from '../../host/program.ts';
 import { parseObject, textIn } from '../shape.ts';
 import type { Credential } from './credential.ts';
 
@@ -7,19 +8,16 @@ import type { Credential } from './credential.ts';
 export type CredentialHelper = (program: string, registry: string) => Promise<Credential | undefined>;
 
 const limitMs = 10_000;
-/** Where programs are when the daemon was given no PATH. */
-const standardPath = '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Asks such programs by way of the engine (Docker's credential helper protocol, `get`). Throws `unavailable`. */
 export function credentialHelper(engine: Engine): CredentialHelper {
   return async (program, registry) => {
     if (!/^[A-Za-z0-9._-]+$/.test(program)) throw new RuntimeError('invalid', `credential helper '${program}' is no name of a program`);
-    const path = process.env['PATH'] ?? standardPath;
     const { exitCode, stdout } = await engine.call('run', {
       lane: 'runtime',
       path: '/usr/bin/env',
       args: [`docker-credential-${program}`, 'get'],
-      env: { PATH: path, HOME: process.env['HOME'] ?? '/root' },
+      env: { PATH: searchPath(), HOME: process.env['HOME'] ?? '/root' },
       stdin: registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry,
       timeoutMs: limitMs,
     });

@@ -3,12 +3,13 @@ import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from
 import { isAbsolute, join } from 'node:path';
 import { decode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { programPath } from '../../host/program.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { waitFor } from '../operations.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
-import { programPath, refuseWithoutCriu } from './criu.ts';
+import { refuseWithoutCriu } from './criu.ts';
 import { handlerOf } from './plan.ts';
 import { knownContainer } from './start.ts';
 

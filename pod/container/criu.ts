@@ -1,32 +1,16 @@
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
+import { programPath, searchPath } from '../../host/program.ts';
 
 /** How long CRIU may take to look at the kernel, in milliseconds. */
 const CHECK_TIMEOUT_MS = 10_000;
-
-/** Where programs are looked for when the daemon was given no PATH. */
-const PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-/** The absolute path of a program, undefined when it is not installed. */
-export function programPath(name: string): string | undefined {
-  return (process.env['PATH'] ?? PATH).split(':').map((directory) => join(directory, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** Throws `unsupported`, with the reason, where CRIU is missing or says that it cannot work on this kernel (criu(8), check). */
 export async function refuseWithoutCriu(engine: Engine): Promise<void> {
   const path = programPath('criu');
   if (path === undefined) throw new RuntimeError('unsupported', 'CRIU is not installed: install the package criu');
   const { exitCode, signal, stdout, stderr } = await engine.call('run', {
-    lane: 'runtime', path, args: ['check'], env: { PATH: process.env['PATH'] ?? PATH }, stdin: '', timeoutMs: CHECK_TIMEOUT_MS,
+    lane: 'runtime', path, args: ['check'], env: { PATH: searchPath() }, stdin: '', timeoutMs: CHECK_TIMEOUT_MS,
   });
   if (exitCode === 0) return;
   const said = `${stdout}\n${stderr}`.split('\n').map((line) => line.trim()).filter((line) => line !== '').slice(-2).join('; ');

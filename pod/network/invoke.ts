@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { RuntimeError, type ErrorKind } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
+import { searchPath } from '../../host/program.ts';
 
 /** Operations of the CNI specification 1.1 that this runtime asks for. */
 export type CniCommand = 'ADD' | 'DEL' | 'GC' | 'STATUS' | 'VERSION';
@@ -16,9 +17,6 @@ const TIMEOUT_MS: Record<CniCommand, number> = {
   STATUS: 10_000,
   VERSION: 10_000,
 };
-
-/** Where plugins find iptables and their like when the daemon itself was given no PATH. */
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Runs one plugin in the engine and returns the object it printed, null for nothing. Of the daemon's environment the
@@ -36,7 +34,7 @@ export async function invoke(
       lane: laneOf(ask.command),
       path: ask.path,
       args: [],
-      env: { PATH: process.env['PATH'] ?? PATH, ...ask.env, CNI_COMMAND: ask.command },
+      env: { PATH: searchPath(), ...ask.env, CNI_COMMAND: ask.command },
       stdin: ask.stdin,
       timeoutMs: TIMEOUT_MS[ask.command],
     },
