@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Replaces `path` whole or not at all: written beside it, then renamed. For files on tmpfs: there is no fsync. */
@@ -35,4 +35,20 @@ export async function makeDirectories(path: string, mode: number): Promise<void>
 export function makePrivate(path: string): void {
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
+}
+
+/** The text of a file, empty where there is none. */
+export function readIfThere(path: string): Promise<string> {
+  return orIfMissing(readFile(path, 'utf8'), '');
+}
+
+/** What was looked for, or `otherwise` where nothing is at that path. */
+export async function orIfMissing<T, U>(found: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await found;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return otherwise;
+    throw error;
+  }
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { orIfMissing, readIfThere } from '../../host/files.ts';
 import { emptyConf, mergeConf, parseRegistriesConf, type RegistriesConf } from './conf.ts';
 
 /** registries.conf and its drop-ins as they are now. */
@@ -42,18 +43,4 @@ async function dropIns(directory: string): Promise<string[]> {
 async function stampOf(file: string): Promise<string> {
   const found = await orIfMissing(stat(file, { bigint: true }), undefined);
   return found === undefined ? '' : `${file} ${found.mtimeNs} ${found.size} ${found.ino}`;
-}
-
-function readIfThere(file: string): Promise<string> {
-  return orIfMissing(readFile(file, 'utf8'), '');
-}
-
-async function orIfMissing<T, U>(found: Promise<T>, otherwise: U): Promise<T | U> {
-  try {
-    return await found;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return otherwise;
-    throw error;
-  }
 }

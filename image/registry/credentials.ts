@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { whileDoing } from '../../api/errors.ts';
+import { readIfThere } from '../../host/files.ts';
 import type { Log } from '../../api/observe.ts';
 import { type AuthFile, closest, parseAuthFile } from './auth-file.ts';
 import { type AuthConfig, type Credential, credentialFor } from './credential.ts';
@@ -33,7 +33,7 @@ export async function credentialsFor(ask: CredentialsAsk, options: CredentialsOp
     return { key: hashOf(JSON.stringify(auth)), of: async (_, hosts) => credentialFor(auth, hosts) };
   }
   const paths = [...namespaceFiles(ask, options.namespaceAuthDir), ...options.authFiles];
-  const texts = await Promise.all(paths.map(readIfThere));
+  const texts = await Promise.all(paths.map(readCredentials));
   const files = texts.flatMap((text, i) => (text === '' ? [] : [parseAuthFile(text, paths[i] ?? '')]));
   return {
     key: hashOf(texts.join('\n')),
@@ -72,12 +72,10 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-async function readIfThere(path: string): Promise<string> {
+async function readCredentials(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readIfThere(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return '';
     throw whileDoing(`cannot read credentials of ${path}`, error);
   }
 }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { isLoopback } from './endpoint.ts';
 
 /** Variables of the environment that name proxies, in either case. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -9,19 +10,15 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
  * block, each with or without port, or `*`. The loopback interface is never asked by way of a proxy.
  */
 export function proxyFor(url: string, environment: ProxyEnvironment): string {
-  const { protocol, hostname, port } = new URL(url);
+  const { protocol, host: authority, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   const named = (name: string): string => environment[name] || environment[name.toLowerCase()] || '';
   const proxy = named(protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
-  if (proxy === '' || isLoopbackHost(host)) return '';
+  if (proxy === '' || isLoopback(authority)) return '';
   const target = { host, port: port || (protocol === 'https:' ? '443' : '80') };
   const excluded = named('NO_PROXY').split(/[\s,]+/).some((entry) => entry !== '' && excludes(entry.toLowerCase(), target));
   if (excluded) return '';
   return /^[a-z0-9]+:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function excludes(entry: string, target: { host: string; port: string }): boolean {
