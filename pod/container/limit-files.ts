@@ -15,11 +15,17 @@ export type Snapshot = ReadonlyMap<string, string>;
 export async function readLimits(dirs: CgroupDirs, hugepageSizes: string[], unified: string[]): Promise<Snapshot> {
   const root = dirs['unified'];
   const paths = root === undefined
-    ? [...VERSION_1, ...hugepageSizes.map((size): [string, string] => ['hugetlb', `hugetlb.${size}.limit_in_bytes`])]
-        .flatMap(([controller, name]) => (dirs[controller] === undefined ? [] : [`${dirs[controller]}/${name}`]))
-    : [...VERSION_2, ...hugepageSizes.map((size) => `hugetlb.${size}.max`), ...unified].map((name) => `${root}/${name}`);
-  const texts = await Promise.all([...new Set(paths)].map(async (path) => [path, await text(path)] as const));
+    ? VERSION_1.flatMap(([controller, name]) => (dirs[controller] === undefined ? [] : [`${dirs[controller]}/${name}`]))
+    : [...VERSION_2, ...unified].map((name) => `${root}/${name}`);
+  const hasHugepages = root !== undefined || dirs['hugetlb'] !== undefined;
+  const all = new Set([...paths, ...(hasHugepages ? hugepageSizes.map((size) => hugepageFile(dirs, size)) : [])]);
+  const texts = await Promise.all([...all].map(async (path) => [path, await text(path)] as const));
   return new Map(texts.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** The file with the limit on huge pages of that size, e.g. `2MB`. */
+export function hugepageFile(dirs: CgroupDirs, size: string): string {
+  return dirs['unified'] === undefined ? `${dirs['hugetlb']}/hugetlb.${size}.limit_in_bytes` : `${dirs['unified']}/hugetlb.${size}.max`;
 }
 
 /** How often limits that depend on each other (memory, and memory with swap) are tried in turn. */

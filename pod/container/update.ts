@@ -5,7 +5,7 @@ import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { waitFor } from '../operations.ts';
 import type { Container } from '../record.ts';
 import { resources } from '../spec/resources.ts';
-import { readLimits, writeBack } from './limit-files.ts';
+import { hugepageFile, readLimits, writeBack } from './limit-files.ts';
 import { newLimits } from './new-limits.ts';
 import { containerCgroup, containerCgroupPath } from './plan.ts';
 import { knownContainer } from './start.ts';
@@ -72,19 +72,14 @@ async function change(context: PodContext, container: Container, asked: LinuxCon
     await context.shims.of(container.sandboxId).call('update', {
       container: container.id, resources: { ...ociResources }, timeoutMs: RUNTIME_TIMEOUT_MS,
     });
-    for (const { pageSize, limit } of ociResources.hugepageLimits ?? []) await limitHugepages(dirs, pageSize, limit);
+    // OCI runtimes leave huge pages out of an update.
+    for (const { pageSize, limit } of ociResources.hugepageLimits ?? []) await writeFile(hugepageFile(dirs, pageSize), String(limit));
     if (asked.oom_score_adj !== '0') await setOomScoreAdj(container, Math.max(Number(asked.oom_score_adj), host.oomScoreAdjMin));
   } catch (error) {
     const left = await writeBack(before);
     if (left.length > 0) context.log.error('limits could not be put back after a failed update', { container: container.id, files: left.join(' ') });
     throw error;
   }
-}
-
-/** OCI runtimes leave huge pages out of an update. */
-async function limitHugepages(dirs: Record<string, string>, pageSize: string, limit: number): Promise<void> {
-  const path = dirs['unified'] === undefined ? `${dirs['hugetlb']}/hugetlb.${pageSize}.limit_in_bytes` : `${dirs['unified']}/hugetlb.${pageSize}.max`;
-  await writeFile(path, String(limit));
 }
 
 /** Of the first process; those that it starts from now on inherit it. One that has ended needs none. */
