@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { discard, startDaemon, type Daemon } from './harness/daemon.ts';
+import { startDaemon, type Daemon } from './harness/daemon.ts';
 import { readFigures, report, type Figures } from './harness/figures.ts';
-import { ownProcesses } from './harness/leaks.ts';
+import { endDaemon } from './harness/end.ts';
 import { repository } from './harness/paths.ts';
 import { startRegistry } from './harness/registry.ts';
 import { restartMs, startUpMs } from './harness/startup.ts';
@@ -87,9 +87,7 @@ async function measure(runtime: Runtime, round: number): Promise<Figures> {
 }
 
 async function end(daemon: Daemon): Promise<void> {
-  await daemon.stop();
-  for (const { pid } of ownProcesses(daemon)) process.kill(pid, 'SIGKILL');
-  discard(daemon);
+  await endDaemon(daemon);
   spawnSync('sh', ['-c', 'find /sys/fs/cgroup -depth -type d -path "/sys/fs/cgroup*/bench*" -exec rmdir {} ";"'], {
     stdio: 'ignore',
   });

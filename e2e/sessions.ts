@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { discard, startDaemon, type Daemon } from './harness/daemon.ts';
-import { ownProcesses } from './harness/leaks.ts';
+import { startDaemon, type Daemon } from './harness/daemon.ts';
+import { endDaemon } from './harness/end.ts';
 import { busybox, removePod } from './harness/pod.ts';
 import { startRegistry } from './harness/registry.ts';
 import { held, makePlace, memoryKiB, type Place, runSessions, untilHeld } from './harness/sessions.ts';
@@ -30,9 +30,7 @@ try {
   try {
     await soak(daemon);
   } finally {
-    await daemon.stop();
-    for (const { pid } of ownProcesses(daemon)) process.kill(pid, 'SIGKILL');
-    discard(daemon);
+    await endDaemon(daemon);
   }
 } finally {
   await registry.stop();

@@ -7,8 +7,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { discard, startDaemon, type Daemon } from '../harness/daemon.ts';
-import { leaks, ownProcesses, traces } from '../harness/leaks.ts';
+import { startDaemon, type Daemon } from '../harness/daemon.ts';
+import { endDaemon } from '../harness/end.ts';
+import { leaks, traces } from '../harness/leaks.ts';
 import { start, until } from '../harness/process.ts';
 import { startRegistry } from '../harness/registry.ts';
 import { tool } from '../harness/tools.ts';
@@ -52,9 +53,7 @@ try {
       if (pass !== undefined && !(await suite(daemon, name, pass))) failures++;
     }
   } finally {
-    await daemon.stop();
-    for (const { pid } of ownProcesses(daemon)) process.kill(pid, 'SIGKILL');
-    discard(daemon);
+    await endDaemon(daemon);
   }
 } finally {
   await registry.stop();

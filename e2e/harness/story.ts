@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { imageStore, type Digests } from '../images/store.ts';
-import { discard, startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
-import { leaks, ownProcesses, traces } from './leaks.ts';
+import { startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
+import { endDaemon } from './end.ts';
+import { leaks, traces } from './leaks.ts';
 import { busybox, removePod } from './pod.ts';
 import { startRegistry, type Auth, type Registry } from './registry.ts';
 
@@ -76,11 +77,7 @@ async function set(options: StoryOptions, undo: (() => Promise<void> | void)[]):
   if (options.guarded === true) for (const auth of ['basic', 'bearer'] as const) guarded.set(auth, await serve(auth));
   const registries = [registry, ...guarded.values()].map(({ host }) => host);
   const daemon = await startDaemon({ registries, ...options.daemon });
-  undo.push(async () => {
-    await daemon.stop();
-    for (const { pid } of ownProcesses(daemon)) process.kill(pid, 'SIGKILL');
-    discard(daemon);
-  });
+  undo.push(() => endDaemon(daemon));
   const stage = { daemon, registry, guarded, digests: store.digests, baseline: traces(daemon) };
   for (const image of options.images ?? [busybox]) await daemon.cri.call('PullImage', { image: { image } });
   return stage;
