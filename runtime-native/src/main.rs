@@ -2,6 +2,7 @@
 //! `pause` is PID 1 of a pod with a shared pid namespace.
 #![deny(unsafe_code)]
 
+mod components;
 mod engine;
 #[cfg(test)]
 mod examples;

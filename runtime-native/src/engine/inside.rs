@@ -1,5 +1,6 @@
 //! Paths looked up, and directories made, inside a tree that an image filled: its links lead nowhere but into it.
 
+use crate::components::last_to_first;
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chmodat, chownat, mkdirat, openat2, readlink, readlinkat,
     statat,
@@ -8,7 +9,7 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Links on the way to one directory (as the kernel counts, path_resolution(7)).
 const LINKS_MAX: usize = 40;
@@ -42,7 +43,7 @@ pub fn make_directory(root: &OwnedFd, path: &Path, owner: Owner) -> Result<Owned
     }
     let mut done = PathBuf::new();
     let mut links = 0;
-    let mut left = parts(path);
+    let mut left = last_to_first(path);
     while let Some(part) = left.pop() {
         let Some(name) = part else {
             done.pop();
@@ -64,7 +65,7 @@ pub fn make_directory(root: &OwnedFd, path: &Path, owner: Owner) -> Result<Owned
                         if target.is_absolute() {
                             done.clear();
                         }
-                        left.extend(parts(target));
+                        left.extend(last_to_first(target));
                         continue;
                     }
                     _ => return Err(Errno::NOTDIR),
@@ -87,18 +88,6 @@ fn settle(above: &OwnedFd, name: &Path, owner: Owner) -> Result<(), Errno> {
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     chownat(above, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
     chmodat(above, name, Mode::from(0o755), AtFlags::empty())
-}
-
-/// The components of a path, the first one last; `None` for `..`.
-fn parts(path: &Path) -> Vec<Option<PathBuf>> {
-    path.components()
-        .rev()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(Some(PathBuf::from(name))),
-            Component::ParentDir => Some(None),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

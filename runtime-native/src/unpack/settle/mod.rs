@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use self::view::{View, is_opaque, name_of, parent_of};
-use super::tree::discard;
+use super::tree::{OPAQUE, discard};
 
 /// Settles the directories `implied` of the layer at `layer` on the layers `below`, the topmost first. Does nothing the
 /// second time.
@@ -53,7 +53,7 @@ fn like(directory: &OwnedFd, stat: &Stat) -> Result<(), Errno> {
 /// Moves all that `from` holds into `to`: what both have as a directory is merged, else what `to` has stays.
 fn merge(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
     if is_opaque(from) {
-        fsetxattr(to, view::OPAQUE, b"y", XattrFlags::empty())?;
+        fsetxattr(to, OPAQUE, b"y", XattrFlags::empty())?;
     }
     for entry in Dir::read_from(from)? {
         let entry = entry?;

@@ -3,17 +3,16 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fgetxattr, fstat, mkdirat, openat, openat2, readlinkat,
 };
 use rustix::io::Errno;
 
-use crate::unpack::tree::is_whiteout;
+use crate::components::last_to_first;
+use crate::unpack::tree::{OPAQUE, is_whiteout};
 
-/// Kernel, overlayfs, "whiteouts and opaque directories".
-pub const OPAQUE: &str = "trusted.overlay.opaque";
 /// Links followed to find one directory (as the kernel counts, path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
@@ -67,14 +66,14 @@ impl View {
     /// The directory that the symlink below at `path` leads to, as a path without symlinks; `None` when there is none.
     pub fn leads_to(&self, path: &Path) -> Result<Option<PathBuf>, Errno> {
         let mut done = PathBuf::new();
-        let mut left = reversed(path);
+        let mut left = last_to_first(path);
         let mut links = 0;
         while let Some(part) = left.pop() {
-            if part == Path::new("..") {
+            let Some(name) = part else {
                 done.pop();
                 continue;
-            }
-            done.push(&part);
+            };
+            done.push(name);
             match self.below(&done)? {
                 Some(Found { kind: FileType::Directory, .. }) => {}
                 Some(Found { kind: FileType::Symlink, tree, .. }) if links < LINKS_MAX => {
@@ -84,7 +83,7 @@ impl View {
                     if target.is_absolute() {
                         done.clear();
                     }
-                    left.extend(reversed(&target));
+                    left.extend(last_to_first(&target));
                 }
                 _ => return Ok(None),
             }
@@ -146,14 +145,4 @@ fn inside(tree: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> 
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     openat2(tree, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
-}
-
-/// The components of a path, the first one last; of an absolute one those below the root.
-fn reversed(path: &Path) -> Vec<PathBuf> {
-    let part = |component: Component<'_>| match component {
-        Component::Normal(name) => Some(PathBuf::from(name)),
-        Component::ParentDir => Some(PathBuf::from("..")),
-        _ => None,
-    };
-    path.components().rev().filter_map(part).collect()
 }

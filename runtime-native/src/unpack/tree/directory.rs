@@ -14,6 +14,9 @@ use super::whiteout::is_whiteout;
 use crate::frame::FrameError;
 use crate::unpack::limits::exceeded;
 
+/// Marks a directory that hides what the layers below have in it (kernel, overlayfs, "whiteouts and opaque directories").
+pub const OPAQUE: &str = "trusted.overlay.opaque";
+
 /// Makes a directory that no entry has named yet: 0755, root's. A whiteout in its place makes it opaque.
 pub fn make_implied(above: BorrowedFd<'_>, name: &[u8], path: &[u8], tally: &mut Tally) -> Result<(), FrameError> {
     make(above, name, path, tally)?;
@@ -44,7 +47,7 @@ pub fn make(above: BorrowedFd<'_>, name: &[u8], path: &[u8], tally: &mut Tally) 
 
 /// Hides all that the layers below have in this directory (kernel, overlayfs, "whiteouts and opaque directories").
 pub fn make_opaque(directory: BorrowedFd<'_>, path: &[u8]) -> Result<(), FrameError> {
-    fsetxattr(directory, "trusted.overlay.opaque", b"y", XattrFlags::empty()).map_err(failed("make opaque", path))
+    fsetxattr(directory, OPAQUE, b"y", XattrFlags::empty()).map_err(failed("make opaque", path))
 }
 
 /// Metadata of directories by path, to be set when nothing more goes into them.

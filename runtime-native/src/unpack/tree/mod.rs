@@ -26,6 +26,7 @@ use super::limits::{Limits, exceeded};
 use super::tar::{Archive, Entry, Kind};
 use crate::frame::FrameError;
 
+pub use self::directory::OPAQUE;
 pub use self::remove::discard;
 pub use self::whiteout::is_whiteout;
 
