@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
 import { until } from './harness/process.ts';
+import { scriptedRuntime } from './harness/scripted.ts';
 import { story } from './harness/story.ts';
 
 /** Kills the real runtime that long after it was begun, where `$0.VERB` says so; once. */
@@ -17,23 +17,12 @@ kill -9 $pid
 wait $pid
 `;
 const delays = ['0', '0.01', '0.03', '0.06'];
-let program = '';
 
-const args: string[] = [];
-const stage = story({
-  daemon: {
-    args,
-    prepare: ({ directory }) => {
-      program = join(directory, 'frail');
-      writeFileSync(program, frail);
-      chmodSync(program, 0o755);
-      args.push('--runtime', `frail=${program}`);
-    },
-  },
-});
+const runtime = scriptedRuntime('frail', frail);
+const stage = story({ daemon: runtime.options });
 
 test.afterEach.always('no kill is left for another test', () => {
-  for (const verb of ['create', 'start', 'exec', 'update', 'delete']) rmSync(`${program}.${verb}`, { force: true });
+  for (const verb of ['create', 'start', 'exec', 'update', 'delete']) rmSync(`${runtime.path()}.${verb}`, { force: true });
 });
 
 async function frailPod(name: string): Promise<Pod> {
@@ -45,9 +34,9 @@ async function frailPod(name: string): Promise<Pod> {
 
 /** Runs `call` with the runtime killed during `verb`; true when it failed for that. */
 async function killedDuring(verb: string, delay: string, call: () => Promise<unknown>): Promise<boolean> {
-  writeFileSync(`${program}.${verb}`, delay);
+  writeFileSync(`${runtime.path()}.${verb}`, delay);
   const failed = await call().then(() => false, () => true);
-  if (existsSync(`${program}.${verb}`)) throw new Error(`${verb} was not run`);
+  if (existsSync(`${runtime.path()}.${verb}`)) throw new Error(`${verb} was not run`);
   return failed;
 }
 
