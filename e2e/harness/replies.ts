@@ -36,6 +36,7 @@ export type Replies = {
   CheckpointPod: object;
   RestorePod: object;
   RuntimeConfig: { linux: { cgroup_driver: string } | null };
+  UpdateRuntimeConfig: object;
   ExecSync: { stdout: Buffer; stderr: Buffer; exit_code: number };
   Exec: { url: string };
   Attach: { url: string };

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseConfig, type PluginConfig } from './config.ts';
-import { addition, chainName, masqueradedRanges, removal, withoutMasquerade } from './masquerade-rules.ts';
+import { addition, chainName, jump, masqueradedRanges, removal, rulesOf, withoutMasquerade } from './masquerade-rules.ts';
 
 const bridge = (changes: object = {}): PluginConfig => ({
   type: 'bridge',
@@ -51,10 +51,20 @@ COMMIT
   t.regex(addition('n', 'fd01::/64'), /! -d ff00::\/8/);
 });
 
-test('the rules are taken away as they were made', (t) => {
+test('the rules are taken away as they were made, those of ranges that the network had before too', (t) => {
   const chain = chainName('n', '10.1.0.0/16');
+  const listing = `-P POSTROUTING ACCEPT
+-A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ
+-A ${jump('n', '10.1.0.0/16').join(' ')}
+-A ${jump('nn', '10.3.0.0/16').join(' ')}
+-A ${jump('n', '10.2.0.0/16').join(' ')}
+-A POSTROUTING -s 10.4.0.0/16 -m comment --comment pods-of-network-n -j MASQUERADE
+`;
+  const [first, second, ...others] = rulesOf('n', listing);
+  t.deepEqual(others, []);
+  t.is(second?.chain, chainName('n', '10.2.0.0/16'));
   t.is(
-    removal('n', '10.1.0.0/16'),
+    first && removal(first),
     `*nat
 -D POSTROUTING -s 10.1.0.0/16 -m comment --comment pods-of-network-n -j ${chain}
 -F ${chain}

@@ -28,8 +28,11 @@ export function chainName(network: string, range: string): string {
 
 /** The rule by which the range's traffic enters its chain, as arguments of iptables after -A, -C or -D. */
 export function jump(network: string, range: string): string[] {
-  const comment = `pods-of-network-${network}`;
-  return ['POSTROUTING', '-s', range, '-m', 'comment', '--comment', comment, '-j', chainName(network, range)];
+  return ['POSTROUTING', '-s', range, '-m', 'comment', '--comment', commentOf(network), '-j', chainName(network, range)];
+}
+
+function commentOf(network: string): string {
+  return `pods-of-network-${network}`;
 }
 
 /** Input of iptables-restore --noflush: what leaves the range, except for multicast, bears the host's address. */
@@ -44,10 +47,20 @@ export function addition(network: string, range: string): string {
   ]);
 }
 
-/** Input of iptables-restore --noflush that takes the rules away again. */
-export function removal(network: string, range: string): string {
-  const chain = chainName(network, range);
-  return table([`-D ${jump(network, range).join(' ')}`, `-F ${chain}`, `-X ${chain}`]);
+/** A rule by which traffic enters a chain of ours, as iptables lists it, without its `-A`. */
+export type ListedRule = { text: string; chain: string };
+
+/** The rules that `jump` made for that network, whatever its ranges, out of what `iptables -S POSTROUTING` lists. */
+export function rulesOf(network: string, listing: string): ListedRule[] {
+  return listing.split('\n').flatMap((line) => {
+    const [, text = '', comment, chain = ''] = /^-A (.* --comment "?([^ "]+)"? -j (BERTH-[0-9a-f]{16}))$/.exec(line) ?? [];
+    return comment === commentOf(network) ? [{ text, chain }] : [];
+  });
+}
+
+/** Input of iptables-restore --noflush that takes a rule and its chain away again. */
+export function removal({ text, chain }: ListedRule): string {
+  return table([`-D ${text}`, `-F ${chain}`, `-X ${chain}`]);
 }
 
 /** True for an IPv6 range. */

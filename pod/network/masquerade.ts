@@ -5,7 +5,7 @@ import { RuntimeError } from '../../api/errors.ts';
 import type { Log } from '../../api/observe.ts';
 import type { Engine } from '../../host/engine.ts';
 import type { NetworkConfig, PluginConfig } from './config.ts';
-import { addition, isIPv6Range, jump, masqueradedRanges, removal, withoutMasquerade } from './masquerade-rules.ts';
+import { addition, isIPv6Range, jump, masqueradedRanges, removal, rulesOf, withoutMasquerade } from './masquerade-rules.ts';
 
 /**
  * Masquerading once per network instead of once per pod. The bridge plugin's `ipMasq` makes a chain for every pod, in
@@ -49,7 +49,7 @@ export function masquerade(engine: Engine, log: Log): Masquerade {
       for (const [key, { config, there }] of looks) {
         if (!(await there) || !(await areUnplugged(config.plugins))) continue;
         looks.delete(key);
-        await removeRules(engine, config);
+        await removeRules(engine, config.name);
       }
     },
   };
@@ -62,9 +62,13 @@ async function ensure(engine: Engine, network: string, range: string): Promise<v
   if (made.exitCode !== 0) throw new RuntimeError('unavailable', `iptables-restore failed: ${made.stderr.trim()}`);
 }
 
-async function removeRules(engine: Engine, { name, plugins }: NetworkConfig): Promise<void> {
-  for (const range of plugins.flatMap(masqueradedRanges)) {
-    await iptables(engine, range, '-restore', ['--noflush'], removal(name, range));
+/** All rules that name the network: an earlier daemon, or this one, may have made some for ranges that it has no more. */
+async function removeRules(engine: Engine, network: string): Promise<void> {
+  for (const family of ['0.0.0.0/0', '::/0']) {
+    const listing = await iptables(engine, family, '', ['-t', 'nat', '-S', 'POSTROUTING'], '').catch(() => null);
+    for (const rule of rulesOf(network, listing?.stdout ?? '')) {
+      await iptables(engine, family, '-restore', ['--noflush'], removal(rule));
+    }
   }
 }
 
