@@ -12,6 +12,11 @@ const PLUGIN_DIRS = ['/usr/lib/cni', '/opt/cni/bin'];
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
+let octets = process.pid;
+
+/** The third number of a range 10.211.x.0/24 that no other test of this process has. */
+const freeOctet = (): number => octets++ % 256;
+
 /** Spawns what `run` asks for, as the engine would. */
 function spawningEngine(ran: string[]): Engine {
   const run = async ({ path, args, env, stdin }: RunAsk, signal?: AbortSignal): Promise<RunReply> =>
@@ -50,7 +55,7 @@ function spawningEngine(ran: string[]): Engine {
 function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: string; octet: number }) => object[]) {
   const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
   const tag = randomBytes(3).toString('hex');
-  const names = { bridge: `bt${tag}`, dataDir: join(dir, 'ips'), octet: randomBytes(1).readUInt8() };
+  const names = { bridge: `bt${tag}`, dataDir: join(dir, 'ips'), octet: freeOctet() };
   const netns = `bt-${tag}`;
   execFileSync('ip', ['netns', 'add', netns]);
   execFileSync('mkdir', ['-p', join(dir, 'net.d')]);
@@ -212,7 +217,7 @@ test('the network is ready only with a valid configuration and its plugins', asy
 
 test('an empty configuration directory gets the default network, one with a file in it is left alone', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'berth-cni-'));
-  const range = `10.211.${randomBytes(1).readUInt8()}.0/24`;
+  const range = `10.211.${freeOctet()}.0/24`;
   t.teardown(() => {
     removeRules(`-s ${range} `);
     rmSync(dir, { recursive: true });
