@@ -19,6 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   pod: ['image', 'host', 'api'],
   observe: ['api'],
   cri: ['pod', 'image', 'host', 'api', 'observe'],
+  cli: ['host', 'api'],
 };
 
 /** Contracts and tables of data, which may be as long as what they list. */

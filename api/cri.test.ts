@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { loadSync } from '@grpc/proto-loader';
 import test from 'ava';
-import { decode, encode, encodedList, imageService, protoOptions, protoPath, runtimeService } from './cri.ts';
+import { decode, encode, encodedList, imageService, protoPath, runtimeService } from './cri.ts';
+import { protoOptions } from './proto.ts';
 import { type CriTable, readTable, typesFrom } from './write-cri-types.ts';
 
 const table = readTable();

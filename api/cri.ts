@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import type { MethodDefinition } from '@grpc/grpc-js';
-import { type AnyDefinition, loadSync, type MessageTypeDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import type { AnyDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 import type { ImageServiceRpcs, Messages, RuntimeServiceRpcs } from './cri-types.ts';
+import { loadProto, type Service, serviceIn } from './proto.ts';
 
 export type * from './cri-types.ts';
 
@@ -19,14 +19,8 @@ export type Draft<T> = T extends Buffer
         : { [Field in keyof T]?: Draft<T[Field]> | undefined }
       : T;
 
-/** A service as grpc-js takes it, by rpc name. A reply that is a Buffer already counts as encoded. */
-export type Service<R> = { [Rpc in keyof R]: MethodDefinition<object, object | Buffer> };
-
 /** Absolute path of the protobuf text that everything here is read from. */
 export const protoPath = fileURLToPath(new URL('runtime.proto', import.meta.url));
-
-/** How messages look here: fields named as in the protobuf text, 64-bit integers as decimal strings, enums by name. */
-export const protoOptions = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true } as const;
 
 const { messages, runtimeService, imageService } = load();
 export { imageService, runtimeService };
@@ -67,35 +61,19 @@ function load(): {
   runtimeService: Service<RuntimeServiceRpcs>;
   imageService: Service<ImageServiceRpcs>;
 } {
-  const loaded = loadSync(protoPath, protoOptions);
+  const loaded = loadProto(protoPath);
   const codecs = Object.entries(loaded).flatMap(([name, definition]): [string, Codec][] =>
     isMessage(definition) ? [[name, { serialize: definition.serialize, deserialize: definition.deserialize }]] : [],
   );
   return {
     messages: new Map(codecs),
-    runtimeService: service(loaded['runtime.v1.RuntimeService']),
-    imageService: service(loaded['runtime.v1.ImageService']),
+    runtimeService: serviceIn(loaded, 'runtime.v1.RuntimeService'),
+    imageService: serviceIn(loaded, 'runtime.v1.ImageService'),
   };
 }
 
 function isMessage(definition: AnyDefinition): definition is MessageTypeDefinition<object, object> {
   return definition['format'] === 'Protocol Buffer 3 DescriptorProto';
-}
-
-function service<R>(definition: AnyDefinition | undefined): Service<R> {
-  const methods = Object.entries(definition as ServiceDefinition).map(([rpc, method]) => [
-    rpc,
-    {
-      path: method.path,
-      requestStream: method.requestStream,
-      responseStream: method.responseStream,
-      requestSerialize: method.requestSerialize,
-      requestDeserialize: method.requestDeserialize,
-      responseSerialize: (reply: object) => (Buffer.isBuffer(reply) ? reply : method.responseSerialize(reply)),
-      responseDeserialize: method.responseDeserialize,
-    },
-  ]);
-  return Object.fromEntries(methods) as Service<R>;
 }
 
 function codec(name: string): Codec {

@@ -1,6 +1,6 @@
 import { type EventEmitter, once } from 'node:events';
 import { type handleServerStreamingCall, type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
-import type { Draft, Rpcs } from '../api/cri.ts';
+import type { Draft, Rpc, Rpcs, StreamRpc } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import { logCall, withRequest } from './call-log.ts';
@@ -21,9 +21,15 @@ export type CallContext = {
 export type Answer<Reply> = Draft<Reply> | Buffer;
 
 /** Answers one rpc; a stream yields its replies and ends with the iterator, which has to watch `context.signal`. */
-export type Handler<Name extends keyof Rpcs> = Rpcs[Name] extends { stream: true }
-  ? (request: Rpcs[Name]['request'], context: CallContext) => AsyncIterable<Answer<Rpcs[Name]['reply']>>
-  : (request: Rpcs[Name]['request'], context: CallContext) => Promise<Answer<Rpcs[Name]['reply']>>;
+export type HandlerOf<R> =
+  R extends StreamRpc<infer Request, infer Reply>
+    ? (request: Request, context: CallContext) => AsyncIterable<Answer<Reply>>
+    : R extends Rpc<infer Request, infer Reply>
+      ? (request: Request, context: CallContext) => Promise<Answer<Reply>>
+      : never;
+
+/** Answers the CRI's rpc of that name. */
+export type Handler<Name extends keyof Rpcs> = HandlerOf<Rpcs[Name]>;
 
 /** Where finished calls are reported. */
 export type CallReport = {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse } from 'smol-toml';
 import { RuntimeError } from '../api/errors.ts';
-import { nearest } from './config-nearest.ts';
+import { nearest } from '../api/nearest.ts';
 import { readValue, type Setting } from './config-setting.ts';
 import { nameOf, optionList } from './options.ts';
 

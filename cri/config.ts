@@ -1,7 +1,7 @@
 import { RuntimeError } from '../api/errors.ts';
+import { nearest } from '../api/nearest.ts';
 import { MAX_STATE_PATH_BYTES } from '../pod/paths.ts';
 import { readConfigFiles } from './config-file.ts';
-import { nearest } from './config-nearest.ts';
 import { readValue, type Setting } from './config-setting.ts';
 import { flagOf, type Option, type OptionKey, type OptionValue, optionList, options } from './options.ts';
 

@@ -13,6 +13,7 @@ import { serveCadvisor } from './cadvisor/socket.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerHandlers } from './container.ts';
 import { containerEvents } from './container-events.ts';
+import { controlHandlers } from './control.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
 import { metricHandlers } from './metrics.ts';
@@ -79,6 +80,7 @@ async function run(config: Config): Promise<void> {
       ...happenings.handlers,
     },
     image: imageHandlers(context.images, config.pinnedImages),
+    control: controlHandlers(context),
     log,
     rpc: metrics.rpc,
     limit: metrics.limit,

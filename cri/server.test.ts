@@ -40,7 +40,7 @@ function listen(socket: string, runtime: RuntimeHandlers, seen: Seen = { lines: 
   };
   const log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
   const rpc = (method: string, code: string): void => void seen.calls.push([method, code]);
-  return startServer({ listen: socket, runtime, image: {}, log, rpc, limit: (name) => void seen.limits.push(name) });
+  return startServer({ listen: socket, runtime, image: {}, control: {}, log, rpc, limit: (name) => void seen.limits.push(name) });
 }
 
 /** Calls rpcs over a connection of its own, which is made before the first call. */
@@ -268,7 +268,7 @@ test('a socket whose server was killed is replaced, with its lock', async (t) =>
     const { startServer } = await import(${JSON.stringify(new URL('server.ts', import.meta.url).href)});
     const none = () => {};
     const log = { debug: none, info: none, warn: none, error: none };
-    await startServer({ listen: ${JSON.stringify(socket)}, runtime: {}, image: {}, log, rpc: none });
+    await startServer({ listen: ${JSON.stringify(socket)}, runtime: {}, image: {}, control: {}, log, rpc: none });
     console.log('ready');`;
   const args = ['--input-type=module', '-e', script];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

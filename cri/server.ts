@@ -1,18 +1,15 @@
 import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
-import {
-  type ImageServiceRpcs,
-  imageService,
-  type RuntimeServiceRpcs,
-  runtimeService,
-  type Service,
-} from '../api/cri.ts';
-import { type CallReport, type Handler, serverStream, unary } from './call.ts';
+import { type ControlRpcs, controlService } from '../api/control.ts';
+import { type ImageServiceRpcs, imageService, type RuntimeServiceRpcs, runtimeService } from '../api/cri.ts';
+import type { Service } from '../api/proto.ts';
+import { type CallReport, type Handler, type HandlerOf, serverStream, unary } from './call.ts';
 import { acceptConnections } from './connections.ts';
 import { claimSocket } from './socket.ts';
 
 /** Handlers by rpc; one that is left out answers UNIMPLEMENTED. */
 export type RuntimeHandlers = { [Name in keyof RuntimeServiceRpcs]?: Handler<Name> };
 export type ImageHandlers = { [Name in keyof ImageServiceRpcs]?: Handler<Name> };
+export type ControlHandlers = { [Name in keyof ControlRpcs]?: HandlerOf<ControlRpcs[Name]> };
 
 /** What a CRI server is made of. */
 export type ServerParts = CallReport & {
@@ -20,6 +17,8 @@ export type ServerParts = CallReport & {
   listen: string;
   runtime: RuntimeHandlers;
   image: ImageHandlers;
+  /** For the command-line client. */
+  control: ControlHandlers;
   /** A client was turned away by the limit of that name. */
   limit: (name: string) => void;
 };
@@ -44,11 +43,12 @@ const options = {
   'grpc.enable_channelz': 0,
 };
 
-/** Serves the CRI; returns once clients can connect. Errors: those of `claimSocket`. */
-export async function startServer({ listen, runtime, image, limit, ...report }: ServerParts): Promise<CriServer> {
+/** Serves the CRI and Control; returns once clients can connect. Errors: those of `claimSocket`. */
+export async function startServer({ listen, runtime, image, control, limit, ...report }: ServerParts): Promise<CriServer> {
   const server = new Server(options);
   register(server, runtimeService, runtime, report);
   register(server, imageService, image, report);
+  register(server, controlService, control, report);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const socket = await claimSocket(listen);
   const listening = await acceptConnections({ path: socket.bindPath, serve: injector.injectConnection, log: report.log, limit }).catch(

@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Daemon } from './daemon.ts';
 import { repository } from './paths.ts';
+import { execute, type Result } from './run.ts';
 import { tool } from './tools.ts';
-
-export type Result = { readonly stdout: string; readonly stderr: string; readonly code: number | null };
 
 /** Runs the real crictl against the daemon; pods and containers it makes count as the daemon's. */
 export async function crictl(daemon: Daemon, ...args: readonly string[]): Promise<Result> {
-  const result = await run(tool('crictl'), ['--config', crictlConfig(daemon), ...args]);
+  const result = await execute(tool('crictl'), ['--config', crictlConfig(daemon), ...args]);
   const id = result.stdout.trim();
   if (/^[0-9a-f]{64}$/.test(id)) daemon.cri.ids.add(id);
   return result;
@@ -35,22 +33,4 @@ export function configFile(daemon: Daemon, name: string, config: object): string
   const path = join(daemon.directory, `${name}.json`);
   writeFileSync(path, JSON.stringify(config));
   return path;
-}
-
-function run(command: string, args: readonly string[]): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({ stdout, stderr, code });
-    });
-  });
 }

@@ -1,0 +1,65 @@
+import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { type ControlRpcs, controlService } from '../api/control.ts';
+import { type Draft, imageService, type Rpc, type Rpcs, runtimeService, type StreamRpc } from '../api/cri.ts';
+import { RuntimeError } from '../api/errors.ts';
+
+type AllRpcs = Rpcs & ControlRpcs;
+type Unary = { [Name in keyof AllRpcs]: AllRpcs[Name] extends Rpc<unknown, unknown> ? Name : never }[keyof AllRpcs];
+type Streamed = { [Name in keyof AllRpcs]: AllRpcs[Name] extends StreamRpc<unknown, unknown> ? Name : never }[keyof AllRpcs];
+
+/** The daemon as its clients see it: the CRI and Control. Errors: `unavailable` when none answers, else its own words. */
+export type Daemon = {
+  call<Name extends Unary>(name: Name, request: Draft<AllRpcs[Name]['request']>): Promise<AllRpcs[Name]['reply']>;
+  /** The replies as they come; the daemon waits for who reads slowly. */
+  stream<Name extends Streamed>(name: Name, request: Draft<AllRpcs[Name]['request']>): AsyncIterable<AllRpcs[Name]['reply']>;
+  close(): void;
+};
+
+const methods = { ...runtimeService, ...imageService, ...controlService };
+
+const options = {
+  'grpc.max_receive_message_length': 80 << 20,
+  'grpc.default_authority': 'localhost',
+  'grpc.enable_channelz': 0,
+};
+
+/** The daemon that listens on that unix socket, a path or `unix:///path`; it is connected to at the first call. */
+export function connect(socket: string): Daemon {
+  const path = socket.replace(/^unix:(\/\/(?=\/))?/, '');
+  const client = new Client(`unix:${path}`, credentials.createInsecure(), options);
+  return {
+    call: <Name extends Unary>(name: Name, request: object) =>
+      new Promise<AllRpcs[Name]['reply']>((settle, fail) => {
+        const { path: rpc, requestSerialize, responseDeserialize } = methods[name];
+        const done = (error: ServiceError | null, reply?: object): void =>
+          error === null ? settle(reply as AllRpcs[Name]['reply']) : fail(failure(error, path));
+        client.makeUnaryRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, request, done);
+      }),
+    stream: <Name extends Streamed>(name: Name, request: object) => {
+      const { path: rpc, requestSerialize, responseDeserialize } = methods[name];
+      const replies = client.makeServerStreamRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, request);
+      return repliesOf(replies as ClientReadableStream<AllRpcs[Name]['reply']>, path);
+    },
+    close: () => client.close(),
+  };
+}
+
+async function* repliesOf<Reply>(replies: ClientReadableStream<Reply>, path: string): AsyncGenerator<Reply> {
+  try {
+    yield* replies as AsyncIterable<Reply>;
+  } catch (error) {
+    throw failure(error as ServiceError, path);
+  } finally {
+    replies.cancel();
+  }
+}
+
+function failure(error: ServiceError, path: string): RuntimeError {
+  if (error.code !== status.UNAVAILABLE || !error.details.startsWith('No connection established')) {
+    return new RuntimeError('internal', error.details || error.message, error);
+  }
+  const advice = /EACCES|EPERM/.test(error.details)
+    ? 'this user may not connect to it: run this as root'
+    : 'start berthd, or name its socket by --socket';
+  return new RuntimeError('unavailable', `no daemon answers on ${path}: ${advice}`, error);
+}
