@@ -55,13 +55,13 @@ test('node:http is loaded by api/http.ts alone, others import its types', (t) =>
   t.deepEqual(loading.filter((file) => importing.test(text(file))), []);
 });
 
-test('every test that docs/known-failures.md names is there', (t) => {
-  const titles = sources.filter((file) => /\.(story|test)\.ts$/.test(file)).flatMap((file) => titlesOf(text(file)));
-  const named = [...text('docs/known-failures.md').matchAll(/(?<!\*)\*(?!\*)([^*]+)\*(?!\*)/g)].flatMap(([, proofs = '']) => [...proofs.matchAll(/"([^"]+)"/g)]);
-  const wanted = named.map(([, title = '']) => title.replaceAll(/\s+/g, ' '));
-  t.true(wanted.length > 15);
-  t.deepEqual(wanted.filter((title) => !titles.some((known) => known.test(title))), []);
-});
+for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md', 200]] as const) {
+  test(`every test that ${page} names is there`, (t) => {
+    const wanted = testsNamedIn(text(page));
+    t.true(wanted.length > least);
+    t.deepEqual(wanted.filter(({ file, title }) => !hasTest(file, title)), []);
+  });
+}
 
 test('no file is longer than 400 lines', (t) => {
   const long = [...sources, ...rust]
@@ -89,16 +89,34 @@ test('nothing names the folder or the registry it was made with', (t) => {
   ]);
 });
 
-/** The files of this tree that a source imports, static and dynamic; without `types` only those that it loads. */
+/** What a page says in italics: a file of tests without its ending, a colon, then titles in quotes; `; ` the next file. */
+function testsNamedIn(page: string): { file: string; title: string }[] {
+  const italics = page.matchAll(/(?<!\*)\*(?!\*)([^*]+)\*(?!\*)/g);
+  return Array.from(italics, ([, proofs = '']) => proofs.replaceAll(/\s+/g, ' ')).flatMap((proofs) => {
+    let file = '';
+    return [...proofs.matchAll(/"([^"]+)"|([\w/.-]+\.(?:test|story))\b/g)].flatMap(([, title, named]) => {
+      if (named !== undefined) file = named;
+      return title === undefined ? [] : [{ file, title }];
+    });
+  });
+}
+
+/** True when a file of that name, its folder left out for stories, has a test of that title. */
+function hasTest(file: string, title: string): boolean {
+  const files = sources.filter((source) => source === `${file}.ts` || source === `e2e/${file}.ts`);
+  return files.flatMap((source) => titlesOf(text(source))).some((known) => known.test(title));
+}
+
 /** The titles of a file's tests, what is computed in them left open. */
 function titlesOf(source: string): RegExp[] {
-  const titles = [...source.matchAll(/^ *test(?:\.serial)?\(\s*(['"`])(.*?[^\\])\1/gm)].map(([, , title = '']) => title);
+  const titles = [...source.matchAll(/^ *(?:test|gvisor)(?:\.serial)?\(\s*(['"`])(.*?[^\\])\1/gm)].map(([, , title = '']) => title);
   return titles.map((title) => {
     const parts = title.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(/[\\^$.|?+()[\]{}*]/g, '\\$&'));
     return new RegExp(`^${parts.join('.*')}$`);
   });
 }
 
+/** The files of this tree that a source imports, static and dynamic; without `types` only those that it loads. */
 function importsOf(file: string, { types } = { types: true }): string[] {
   const statements = text(file).matchAll(/(?:^(?:import|export)\s([^;']*?)\bfrom\s+|^import\s+|\bimport\()'(\.{1,2}\/[^']+)'/gm);
   return Array.from(statements)

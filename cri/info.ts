@@ -1,23 +1,41 @@
 import { readFile } from 'node:fs/promises';
+import { decode } from '../api/cri.ts';
 import type { PodContext } from '../pod/context.ts';
-import { containerPaths } from '../pod/paths.ts';
+import { containerPaths, podPaths } from '../pod/paths.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
+import { sandboxView } from '../pod/spec/sandbox-view.ts';
 
-/** The verbose `info` of PodSandboxStatus, under CRI-O's keys. */
-export async function sandboxInfo(context: PodContext, sandbox: Sandbox): Promise<Record<string, string>> {
-  const image = { image: '', pid: sandbox.shimPid, cgroupParent: sandbox.cgroupParent, networkReleased: sandbox.networkReleased };
-  const shim = context.shims.serves(sandbox.id) ? 'serving' : 'lost';
-  const cni = sandbox.attachment ? (JSON.parse(sandbox.attachment.resultJson) as object) : null;
-  return { info: JSON.stringify({ ...image, ...sandbox.resources, shim, runtimeHandler: sandbox.handler || context.runtimes.defaultName, cniResult: cni }) };
+/**
+ * The verbose `info` of PodSandboxStatus, under CRI-O's keys (`image`, empty as there is none, `pid`, `runtimeSpec`) and
+ * more of our own.
+ */
+export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<string, string> {
+  const { attachment, cgroupParent, handler, networkReleased, resources, shimPid } = sandbox;
+  return asInfo({
+    image: '',
+    pid: shimPid,
+    runtimeSpec: sandboxView(sandbox, decode('PodSandboxConfig', sandbox.config), podPaths(context.roots, sandbox.id).netns),
+    cgroupParent,
+    networkReleased,
+    ...resources,
+    shim: context.shims.serves(sandbox.id) ? 'serving' : 'lost',
+    runtimeHandler: handler || context.runtimes.defaultName,
+    cniResult: attachment ? (JSON.parse(attachment.resultJson) as object) : null,
+  });
 }
 
-/** The verbose `info` of ContainerStatus, under CRI-O's keys. */
+/** The verbose `info` of ContainerStatus, under CRI-O's keys; `pid` is 0 once the process has ended. */
 export async function containerInfo(context: PodContext, container: Container): Promise<Record<string, string>> {
   const { bundle } = containerPaths(context.roots, container.id);
   const text = await readFile(`${bundle}/config.json`, 'utf8').catch(() => 'null');
-  return {
-    info: JSON.stringify({
-      sandboxID: container.sandboxId, pid: container.pid, runtimeSpec: JSON.parse(text) as object | null, privileged: false,
-    }),
-  };
+  return asInfo({
+    sandboxID: container.sandboxId,
+    pid: container.exit ? 0 : container.pid,
+    runtimeSpec: JSON.parse(text) as object | null,
+    privileged: decode('ContainerConfig', container.config).linux?.security_context?.privileged === true,
+  });
+}
+
+function asInfo(info: object): Record<string, string> {
+  return { info: JSON.stringify(info) };
 }

@@ -5,7 +5,7 @@ import type { Log } from '../api/observe.ts';
 import { startedAs } from '../host/notify.ts';
 import { openEvents } from '../observe/events.ts';
 import { serveObservation } from '../observe/http.ts';
-import { openLog } from '../observe/log.ts';
+import { hideUserInfo, openLog } from '../observe/log.ts';
 import { type Metrics, openMetrics } from '../observe/metrics.ts';
 import { publishToNats } from '../observe/nats.ts';
 import { backgroundOutput } from '../observe/output.ts';
@@ -152,10 +152,10 @@ function countObjects(metrics: Metrics, { store }: Daemon['context'], streaming:
   metrics.gauge('stream_urls_waiting', 'URLs of streams whose client has not come yet.', () => streaming.count().waiting);
 }
 
-/** What verbose Status shows of the configuration. */
+/** What verbose Status shows of the configuration; `sandboxImage` is there for kubeadm, and empty: no image is a pod's. */
 function shown(config: Config, defaultRuntime: string): object {
   const { given: _, ...values } = config;
-  return { ...values, defaultRuntime, stateDir: config.state, rootDir: config.root };
+  return { ...values, natsUrl: hideUserInfo(config.natsUrl), defaultRuntime, sandboxImage: '', stateDir: config.state, rootDir: config.root };
 }
 
 function version(): string {

@@ -41,9 +41,9 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
     },
     PodSandboxStatus: async (request) => {
       const sandbox = knownSandbox(context, request.pod_sandbox_id);
-      const info = request.verbose ? await sandboxInfo(context, sandbox) : {};
+      const info = request.verbose ? sandboxInfo(context, sandbox) : {};
       return {
-        status: sandboxStatus(context.store.sandboxes.get(sandbox.id) ?? sandbox),
+        status: sandboxStatus(sandbox),
         info,
         containers_statuses: podContainers(context, sandbox.id),
         timestamp: `${context.changes.stampNs()}`,

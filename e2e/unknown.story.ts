@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { containerConfig, podConfig, runPod } from './harness/pod.ts';
+import { repository } from './harness/paths.ts';
+import { containerConfig, podConfig } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
 
@@ -14,12 +17,20 @@ async function codeOf(t: ExecutionContext, method: keyof Replies, request: objec
 
 const refused: [keyof Replies, object][] = [
   ['PodSandboxStatus', { pod_sandbox_id: unknown }],
+  ['PodSandboxStats', { pod_sandbox_id: unknown }],
+  ['UpdatePodSandboxResources', { pod_sandbox_id: unknown }],
+  ['PortForward', { pod_sandbox_id: unknown, port: [80] }],
+  ['CheckpointPod', { pod_sandbox_id: unknown, output_path: '/nowhere', container_ids: [unknown] }],
+  ['CreateContainer', { pod_sandbox_id: unknown, config: containerConfig('c', ['true']), sandbox_config: {} }],
   ['StartContainer', { container_id: unknown }],
   ['ContainerStatus', { container_id: unknown }],
   ['ContainerStats', { container_id: unknown }],
   ['ReopenContainerLog', { container_id: unknown }],
   ['UpdateContainerResources', { container_id: unknown, linux: {} }],
   ['ExecSync', { container_id: unknown, cmd: ['true'] }],
+  ['Exec', { container_id: unknown, cmd: ['true'], stdout: true }],
+  ['Attach', { container_id: unknown, stdout: true }],
+  ['CheckpointContainer', { container_id: unknown, location: '/nowhere/checkpoint.tar' }],
 ];
 for (const [method, request] of refused) {
   test(`${method} of an unknown id is answered with NotFound`, async (t) => {
@@ -40,17 +51,20 @@ for (const [method, request] of accepted) {
   });
 }
 
-test('a container in an unknown pod is answered with NotFound, in a stopped one with FailedPrecondition', async (t) => {
-  const { daemon } = stage();
-  const sandbox_config = podConfig(daemon, 'nowhere');
-  const config = containerConfig('c', ['true']);
-  t.is(await codeOf(t, 'CreateContainer', { pod_sandbox_id: unknown, config, sandbox_config }), status.NOT_FOUND);
-  const pod = await runPod(daemon, 'stopped');
-  await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
-  t.is(
-    await codeOf(t, 'CreateContainer', { pod_sandbox_id: pod.id, config, sandbox_config: pod.config }),
-    status.FAILED_PRECONDITION,
-  );
+test('every rpc that takes an id is in one of these tables', (t) => {
+  type Table = { services: Record<string, Record<string, [string]>>; messages: Record<string, object> };
+  const { services, messages } = JSON.parse(readFileSync(join(repository, 'api/cri-v1-fields.json'), 'utf8')) as Table;
+  const taking = Object.entries(services['RuntimeService'] ?? {}).flatMap(([name, [request]]) => {
+    const fields = Object.keys(messages[request] ?? {});
+    return fields.includes('container_id') || fields.includes('pod_sandbox_id') ? [name] : [];
+  });
+  const tried = new Set<string>([...refused, ...accepted].map(([method]) => method));
+  t.true(taking.length > 15);
+  t.deepEqual(taking.filter((name) => !tried.has(name)), []);
+});
+
+test('an image nobody has has an empty status', async (t) => {
+  t.is((await stage().daemon.cri.call('ImageStatus', { image: { image: 'docker.io/berth/absent:1' } })).image, null);
 });
 
 test('requests without what they need are answered with InvalidArgument', async (t) => {

@@ -52,7 +52,7 @@ function hideSecrets(fields: Fields): Fields {
 }
 
 /** The text without the `user:password@` of the URLs in it. */
-function hideUserInfo(text: string): string {
+export function hideUserInfo(text: string): string {
   return text.includes('@') ? text.replaceAll(/(?<=:\/\/)[^/@\s]+@/g, '[hidden]@') : text;
 }
 

@@ -13,21 +13,21 @@ export type Replies = {
   StopPodSandbox: object;
   RemovePodSandbox: object;
   PodSandboxStatus: { status: PodStatus; info: Record<string, string>; containers_statuses: ContainerStatus[]; timestamp: string };
-  ListPodSandbox: { items: { id: string; state: PodState; metadata: PodMetadata; runtime_handler: string }[] };
+  ListPodSandbox: { items: (Marked & { id: string; state: PodState; metadata: PodMetadata; runtime_handler: string })[] };
   CreateContainer: { container_id: string };
   StartContainer: object;
   StopContainer: object;
   RemoveContainer: object;
   ContainerStatus: { status: ContainerStatus; info: Record<string, string> };
   ListContainers: {
-    containers: {
+    containers: (Marked & {
       id: string;
       pod_sandbox_id: string;
       metadata: { name: string };
       state: ContainerState;
       image_id: string;
       image_ref: string;
-    }[];
+    })[];
   };
   ReopenContainerLog: object;
   UpdateContainerResources: object;
@@ -48,10 +48,10 @@ export type Replies = {
   ListMetricDescriptors: { descriptors: MetricDescriptor[] };
   ListPodSandboxMetrics: { pod_metrics: PodSandboxMetrics[] };
   PullImage: { image_ref: string };
-  ImageStatus: { image: Image | null };
+  ImageStatus: { image: Image | null; info: Record<string, string> };
   ListImages: { images: Image[] };
   RemoveImage: object;
-  ImageFsInfo: { image_filesystems: { used_bytes: { value: string }; fs_id: { mountpoint: string } }[] };
+  ImageFsInfo: { image_filesystems: FilesystemUsage[]; container_filesystems: FilesystemUsage[] };
 };
 
 /** The same of replies that come as a stream. */
@@ -69,21 +69,24 @@ export type ContainerEvent = {
   pod_sandbox_status: PodStatus | null;
   containers_statuses: ContainerStatus[];
 };
+export type FilesystemUsage = { used_bytes: { value: string }; fs_id: { mountpoint: string } };
+/** What is told of pods and containers alike, as they were made with it. */
+export type Marked = { labels: Record<string, string>; annotations: Record<string, string>; created_at: string };
 export type PodState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
 export type PodMetadata = { name: string; uid: string; namespace: string; attempt: number };
-export type PodStatus = {
+export type PodStatus = Marked & {
   id: string;
   state: PodState;
   metadata: PodMetadata;
-  created_at: string;
   runtime_handler: string;
   network: { ip: string } | null;
 };
 export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
-export type ContainerStatus = {
+export type ContainerStatus = Marked & {
   id: string;
+  metadata: { name: string; attempt: number };
   state: ContainerState;
-  created_at: string;
+  image: { image: string };
   started_at: string;
   finished_at: string;
   exit_code: number;

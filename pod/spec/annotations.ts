@@ -1,3 +1,4 @@
+import type { Sandbox } from '../record.ts';
 import type { SpecInput } from './input.ts';
 
 /**
@@ -25,5 +26,21 @@ export function annotations({ sandbox, container }: SpecInput): Record<string, s
     'io.kubernetes.pod.namespace': namespace,
     'io.kubernetes.pod.uid': uid,
     'io.kubernetes.container.name': containerName,
+  };
+}
+
+/** The same of a pod's sandbox. */
+export function sandboxAnnotations({ id, name, namespace, uid }: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid'>): Record<string, string> {
+  return {
+    'io.kubernetes.cri.container-type': 'sandbox',
+    'io.kubernetes.cri.sandbox-id': id,
+    'io.kubernetes.cri.sandbox-name': name,
+    'io.kubernetes.cri.sandbox-namespace': namespace,
+    'io.kubernetes.cri.sandbox-uid': uid,
+    'io.kubernetes.cri-o.ContainerType': 'sandbox',
+    'io.kubernetes.cri-o.SandboxID': id,
+    'io.kubernetes.pod.name': name,
+    'io.kubernetes.pod.namespace': namespace,
+    'io.kubernetes.pod.uid': uid,
   };
 }

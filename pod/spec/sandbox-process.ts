@@ -1,5 +1,6 @@
 import { type CgroupDriver, cgroupsPath } from '../../host/cgroup.ts';
 import type { Sandbox } from '../record.ts';
+import { sandboxAnnotations } from './annotations.ts';
 
 /** What the OCI configuration of a sandbox process is made from. */
 export type SandboxProcessInput = {
@@ -12,7 +13,7 @@ export type SandboxProcessInput = {
 
 /** OCI configuration (runtime-spec, config.md) of the container that a sandboxed runtime makes the pod's sandbox of. */
 export function sandboxProcessSpec({ sandbox, native, netnsPath, cgroup }: SandboxProcessInput): object {
-  const { id, name, namespace, uid } = sandbox;
+  const { id } = sandbox;
   const network = sandbox.namespaces.network === 'NODE' ? [] : [{ type: 'network', path: netnsPath }];
   return {
     ociVersion: '1.0.2',
@@ -22,15 +23,7 @@ export function sandboxProcessSpec({ sandbox, native, netnsPath, cgroup }: Sandb
       { destination: '/proc', type: 'proc', source: 'proc' },
       { destination: '/berth-native', type: 'bind', source: native, options: ['bind', 'ro'] },
     ],
-    annotations: {
-      'io.kubernetes.cri.container-type': 'sandbox',
-      'io.kubernetes.cri.sandbox-id': id,
-      'io.kubernetes.cri.sandbox-name': name,
-      'io.kubernetes.cri.sandbox-namespace': namespace,
-      'io.kubernetes.cri.sandbox-uid': uid,
-      'io.kubernetes.cri-o.ContainerType': 'sandbox',
-      'io.kubernetes.cri-o.SandboxID': id,
-    },
+    annotations: sandboxAnnotations(sandbox),
     linux: {
       cgroupsPath: cgroupsPath(cgroup.driver, cgroup.parent, id),
       namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }, ...network],
