@@ -166,7 +166,11 @@ export type FetchLayerAsk = {
   /** Give up on a connection that brings less than this many bytes in `stallMs`. */
   minBytesPerStall: number;
   stallMs: number;
+  limits: LayerLimits;
 };
+
+/** What a layer may be at most; a refusal names the daemon's option. `ratio`: unpacked bytes for each byte of the blob. */
+export type LayerLimits = { unpackedBytes: number; ratio: number; inodes: number; entries: number };
 
 /** What an unpacked layer holds; `implied`: directories that are in it only because something lies in them. */
 export type FetchLayerReply = { unpackedBytes: string; usedBytes: string; inodes: string; implied: string[] };

@@ -52,6 +52,14 @@ test('a time is read in hours, minutes and seconds', (t) => {
   t.deepEqual(['4h', '1h30m', '90s', '0s', '2h1s'].map(read), [14_400_000, 5_400_000, 90_000, 0, 7_201_000]);
 });
 
+test('a size is read in bytes with or without a unit', (t) => {
+  const read = (text: string): number => run(t, [`--layer-unpacked-bytes=${text}`]).layerUnpackedBytes;
+  t.deepEqual(['1', '7B', '3KiB', '64GiB', '1TiB'].map(read), [1, 7, 3072, 68_719_476_736, 1_099_511_627_776]);
+  for (const text of ['0', '64GB', 'GiB', '-1', '1.5GiB', '999999999999TiB']) {
+    t.regex(refusal(t, ['--layer-unpacked-bytes', text]), /must be a size such as 512MiB or 64GiB/);
+  }
+});
+
 test('OCI runtimes of file and command line are joined by name', (t) => {
   const { runtimes } = run(t, ['--runtime', 'crun=/usr/bin/crun', '--runtime=runc=/opt/runc'], {
     'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]\nprivileged-without-host-devices = true\nsandbox = "process"',

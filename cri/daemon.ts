@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import type { LayerLimits } from '../api/engine.ts';
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import { hierarchies } from '../host/cgroup.ts';
@@ -46,7 +47,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
       root: config.root, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
-      namespaceAuthDir: config.namespaceAuthDir, ...observers, usedBy: (id) => users(store, id),
+      namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), ...observers, usedBy: (id) => users(store, id),
     }),
     openNetwork({
       configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
@@ -76,6 +77,10 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   await recover(context);
   void sweepRoot(context);
   return { context, close: () => close(context, { root: releaseRoot, state: releaseState }) };
+}
+
+function layerLimits(config: Config): LayerLimits {
+  return { unpackedBytes: config.layerUnpackedBytes, ratio: config.layerRatio, inodes: config.layerInodes, entries: config.layerEntries };
 }
 
 /** The pod cgroup's parent when the kubelet names none. */

@@ -57,6 +57,28 @@ export const duration: Kind<number> = {
   },
 };
 
+/** A size such as `64GiB`, in bytes. */
+export const bytes: Kind<number> = {
+  placeholder: 'SIZE',
+  fromText(given) {
+    const [whole, count, prefix = ''] = /^(\d{1,15})(?:([KMGT])iB|B)?$/.exec(given) ?? [];
+    const value = Number(count) * 1024 ** ' KMGT'.indexOf(prefix || ' ');
+    if (!whole || !Number.isSafeInteger(value) || value === 0) throw new Error('must be a size such as 512MiB or 64GiB');
+    return value;
+  },
+  fromToml(value) {
+    if (typeof value !== 'string') throw new Error('must be a size in quotes, such as "64GiB"');
+    return this.fromText(value);
+  },
+  toText(value) {
+    const power = [4, 3, 2, 1].find((each) => value % 1024 ** each === 0) ?? 0;
+    return `${value / 1024 ** power}${['', 'Ki', 'Mi', 'Gi', 'Ti'][power]}B`;
+  },
+  toToml(value) {
+    return JSON.stringify(this.toText(value));
+  },
+};
+
 /** Any text, also none. */
 export function word(placeholder: string): Kind<string> {
   return text(placeholder, (value) => value);

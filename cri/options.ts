@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { address, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word, words } from './options-kinds.ts';
+import { address, bytes, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word, words } from './options-kinds.ts';
 import { nativeProgram } from './options-native.ts';
 
 /** One option: command line, configuration file, help and docs page all come from it. */
@@ -64,6 +64,11 @@ export const options = {
     'Credentials for pulls that bring none (containers-auth.json(5), Docker\'s config.json); the first with an entry for the registry counts. Read at each pull.',
   ),
   namespaceAuthDir: option('Images', path, '/etc/berth/auth', 'Credentials for one namespace, which count before those files: NAMESPACE-SHA256(IMAGE).json, as the credential provider of CRI-O writes them, or NAMESPACE.json.'),
+
+  layerUnpackedBytes: option('Images', bytes, 64 * 1024 ** 3, 'Most that one layer may unpack to, and one of its files may seem to have. A pull that would go beyond is refused, as with the next three.'),
+  layerRatio: option('Images', integer('COUNT', 1, 1_000_000), 1000, 'Most unpacked bytes for each byte of a compressed layer; the first 64 MiB are free.'),
+  layerInodes: option('Images', integer('COUNT', 1, 2 ** 32), 5_000_000, 'Most files, directories and other inodes that one layer may make.'),
+  layerEntries: option('Images', integer('COUNT', 1, 2 ** 32), 10_000_000, 'Most entries that the archive of one layer may have, one path counted as often as it comes.'),
 
   cniConfigDir: option('Network', path, '/etc/cni/net.d', 'CNI configuration lists; the first by name counts. Changes are seen at once.'),
   cniPluginDirs: option('Network', paths, ['/opt/cni/bin', '/usr/lib/cni'], 'Where CNI plugins are looked for, in this order.'),

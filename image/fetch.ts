@@ -1,4 +1,5 @@
 import { isKind } from '../api/errors.ts';
+import type { LayerLimits } from '../api/engine.ts';
 import type { Engine } from '../host/engine.ts';
 import type { UnpackedLayer } from './layers.ts';
 import type { LayerDescriptor } from './manifest.ts';
@@ -9,7 +10,7 @@ import { retrying } from './registry/retry.ts';
 export type LayerAsk = { descriptor: LayerDescriptor; diffId: string };
 
 /** Whom to ask for a layer, who unpacks it, and where to. */
-export type FetchOptions = { from: RegistryClient; engine: Engine; temporary: () => string; signal: AbortSignal };
+export type FetchOptions = { from: RegistryClient; engine: Engine; temporary: () => string; limits: LayerLimits; signal: AbortSignal };
 
 /** A connection that brings less than this in that time is given up; the engine goes on from there by another one. */
 const minBytesPerStall = 16 << 10;
@@ -26,11 +27,11 @@ export async function fetchLayer(layer: LayerAsk, options: FetchOptions): Promis
 }
 
 async function fetchOnce({ descriptor, diffId }: LayerAsk, options: FetchOptions): Promise<UnpackedLayer> {
-  const { from, engine, temporary, signal } = options;
+  const { from, engine, temporary, limits, signal } = options;
   const { digest, sizeBytes, compression } = descriptor;
   const source = await retrying(signal, () => from.locate(digest, signal));
   const target = temporary();
-  const ask = { ...source, digest, sizeBytes, compression, diffId, target, minBytesPerStall, stallMs };
+  const ask = { ...source, digest, sizeBytes, compression, diffId, target, minBytesPerStall, stallMs, limits };
   try {
     const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, { signal });
     return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };

@@ -1,3 +1,4 @@
+import type { LayerLimits } from '../api/engine.ts';
 import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { inParallel } from '../host/parallel.ts';
@@ -21,6 +22,7 @@ export type InstallOptions = {
   inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Removes those of the layers that no image has and no pull claims. */
   dropUnused: (diffIds: readonly string[]) => Promise<void>;
+  layerLimits: LayerLimits;
   meter: Meter;
 };
 
@@ -102,9 +104,9 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
 }
 
 function download(layer: LayerAsk, { client }: Found, options: InstallOptions): Flight<UnpackedLayer> {
-  const { downloads, engine, layers, meter } = options;
+  const { downloads, engine, layers, layerLimits: limits, meter } = options;
   return downloads.join(layer.diffId, async (signal) => {
-    const unpacked = await fetchLayer(layer, { from: client, engine, temporary: layers.temporary, signal });
+    const unpacked = await fetchLayer(layer, { from: client, engine, temporary: layers.temporary, limits, signal });
     meter.count('image_pull_bytes', layer.descriptor.sizeBytes);
     return unpacked;
   });

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LayerLimits } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
@@ -28,6 +29,7 @@ export type ImagesOptions = {
   /** Credentials for pulls that bring none, see `CredentialsOptions`. */
   authFiles: readonly string[];
   namespaceAuthDir: string;
+  layerLimits: LayerLimits;
   /** This machine's, unless given. */
   platform?: Platform;
   log: Log;

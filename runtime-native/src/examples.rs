@@ -83,6 +83,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
 
     let layer: FetchLayerAsk = side.ask("fetchLayer");
     assert_eq!((layer.size_bytes, layer.addresses.len()), (5_000_000_000, 2));
+    assert_eq!((layer.limits.unpacked_bytes, layer.limits.entries), (64 << 30, 10_000_000));
     let fetched = FetchedLayer {
         unpacked_bytes: 9_007_199_254_740_993,
         used_bytes: 4096,

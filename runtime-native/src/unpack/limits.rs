@@ -1,9 +1,12 @@
 //! How much a layer may ask for. Layers are foreign bytes: each bound has a name that the error repeats.
 
+use serde::Deserialize;
+
 use crate::frame::FrameError;
 
-/// Bounds of one layer; the defaults are far above any honest image.
-#[derive(Debug, Clone, Copy)]
+/// Bounds of one layer; the defaults are far above any honest image. Those that an operator may move come with the ask.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Bytes of the uncompressed tar.
     pub unpacked_bytes: u64,
@@ -42,13 +45,26 @@ impl Limits {
     /// Refuses a tar that has grown to `unpacked` bytes out of `blob` bytes when that is beyond bounds.
     pub fn check_growth(&self, unpacked: u64, blob: u64) -> Result<(), FrameError> {
         if unpacked > self.unpacked_bytes {
-            return Err(exceeded("unpacked bytes", self.unpacked_bytes));
+            return Err(set_by("layer-unpacked-bytes", "unpacked bytes", self.unpacked_bytes));
         }
         if unpacked > self.ratio_free_bytes && unpacked / self.ratio > blob {
-            return Err(exceeded("uncompressed bytes per compressed byte", self.ratio));
+            return Err(set_by("layer-ratio", "uncompressed bytes per compressed byte", self.ratio));
         }
         Ok(())
     }
+
+    /// Refuses a file of `size` bytes, holes and all, that the unpacked layer could not have.
+    pub fn check_file(&self, size: u64) -> Result<(), FrameError> {
+        if size <= self.unpacked_bytes {
+            return Ok(());
+        }
+        Err(set_by("layer-unpacked-bytes", "bytes in one file", self.unpacked_bytes))
+    }
+}
+
+/// The error for a layer with more than `limit` of `what`, which the daemon's option of that name sets.
+pub fn set_by(option: &str, what: &str, limit: u64) -> FrameError {
+    FrameError::new("exhausted", format!("more than {limit} {what}, which --{option} allows a layer"))
 }
 
 /// The error for a layer with more than `limit` of `what`.

@@ -28,15 +28,10 @@ pub struct Maker {
 
 impl Maker {
     /// Prepares to fetch the blob of `ask`; `invalid` when the ask is malformed.
-    pub fn new(
-        ask: &FetchLayerAsk,
-        flow: Arc<Flow>,
-        limits: Limits,
-        used: Receiver<Vec<u8>>,
-    ) -> Result<Self, FrameError> {
+    pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>, used: Receiver<Vec<u8>>) -> Result<Self, FrameError> {
         let blob = Summed::new(Blob::new(ask, flow)?, &Digest::parse(&ask.digest)?);
         let diff_id = Digest::parse(&ask.diff_id)?;
-        Ok(Self { blob, compression: ask.compression, diff_id, limits, used })
+        Ok(Self { blob, compression: ask.compression, diff_id, limits: ask.limits, used })
     }
 
     /// Hands over the whole tar and then how it ended; stops when nobody reads any more.

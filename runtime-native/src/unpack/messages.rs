@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
+
 /// How the blob of a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +45,7 @@ pub struct FetchLayerAsk {
     /// A connection that brings less than this many bytes in `stall_ms` is given up.
     pub min_bytes_per_stall: u64,
     pub stall_ms: u64,
+    pub limits: Limits,
 }
 
 /// What an unpacked layer holds; 64-bit integers are decimal strings in JSON.

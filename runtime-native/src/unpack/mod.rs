@@ -19,7 +19,6 @@ mod tree;
 use std::fs;
 use std::sync::atomic::AtomicBool;
 
-use self::limits::Limits;
 pub use self::messages::{FetchLayerAsk, FetchedLayer};
 pub use self::settle::settle;
 use self::stream::TarStream;
@@ -38,18 +37,17 @@ pub fn fetch_layer(
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    fetch_within(ask, Limits::default(), progress, cancelled)
+    fetch_and_unpack(ask, progress, cancelled)
         .map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
 }
 
-fn fetch_within(
+fn fetch_and_unpack(
     ask: &FetchLayerAsk,
-    limits: Limits,
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    let stream = TarStream::start(ask, limits, progress, cancelled)?;
-    let tree = Tree::create(&ask.target, limits)?;
+    let stream = TarStream::start(ask, progress, cancelled)?;
+    let tree = Tree::create(&ask.target, ask.limits)?;
     unpack(stream, tree).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.
         let _ = fs::remove_dir_all(&ask.target);

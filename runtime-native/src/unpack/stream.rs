@@ -11,7 +11,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fault;
-use super::limits::Limits;
 use super::maker::Maker;
 use super::messages::FetchLayerAsk;
 use crate::frame::FrameError;
@@ -55,14 +54,13 @@ impl<'a> TarStream<'a> {
     /// Starts to fetch the blob of `ask`.
     pub fn start(
         ask: &FetchLayerAsk,
-        limits: Limits,
         progress: &'a dyn Fn(u64),
         cancelled: &'a AtomicBool,
     ) -> Result<Self, FrameError> {
         let (part_sender, parts) = sync_channel(CHUNKS_AHEAD);
         let (used, used_chunks) = channel();
         let flow = Arc::new(Flow::default());
-        let maker = Maker::new(ask, flow.clone(), limits, used_chunks)?;
+        let maker = Maker::new(ask, flow.clone(), used_chunks)?;
         thread::Builder::new()
             .name("layer-fetch".to_owned())
             .spawn(move || maker.run(&part_sender))

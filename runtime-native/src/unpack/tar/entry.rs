@@ -2,6 +2,7 @@
 
 use super::header::Header;
 use super::pax::Extension;
+use super::sparse::Sparse;
 use crate::frame::FrameError;
 use crate::unpack::limits::{NAME_BYTES, exceeded};
 
@@ -32,18 +33,17 @@ pub struct Entry {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     /// Bytes of data that follow.
     pub size: u64,
+    /// Where in the file the data belong; `None` when they are all of it.
+    pub sparse: Option<Sparse>,
 }
 
 impl Entry {
     /// The entry that `header` begins, with what `extension` overrides.
     pub fn new(header: Header, extension: Extension) -> Result<Self, FrameError> {
-        let name = extension.path.unwrap_or(header.name);
+        let name = extension.sparse_path.or(extension.path).unwrap_or(header.name);
         let link = extension.link.unwrap_or(header.link);
         if name.len() > NAME_BYTES || link.len() > NAME_BYTES {
             return Err(exceeded("bytes in a name", NAME_BYTES as u64));
-        }
-        if extension.sparse || header.kind == b'S' {
-            return Err(unsupported(&name, "GNU sparse files are not supported"));
         }
         let small = |what: &str, value: u64| match u32::try_from(value) {
             Ok(value) if value != u32::MAX => Ok(value),
@@ -52,7 +52,7 @@ impl Entry {
         let device = || Ok((small("device major", header.major)?, small("device minor", header.minor)?));
         let kind = match header.kind {
             b'0' | b'\0' | b'7' if name.ends_with(b"/") => Kind::Directory,
-            b'0' | b'\0' | b'7' => Kind::File,
+            b'0' | b'\0' | b'7' | b'S' => Kind::File,
             b'1' => Kind::Hardlink(link),
             b'2' => Kind::Symlink(link),
             b'3' => device().map(|(major, minor)| Kind::CharDevice(major, minor))?,
@@ -71,6 +71,7 @@ impl Entry {
             mtime: extension.mtime.unwrap_or((header.mtime, 0)),
             xattrs: extension.xattrs,
             size: if has_data { extension.size.unwrap_or(header.size) } else { 0 },
+            sparse: None,
             name,
         })
     }

@@ -1,5 +1,7 @@
 //! One 512-byte header block: ustar (POSIX), GNU and the older v7 form. No I/O.
 
+use super::sparse::{self, Sparse};
+
 /// Size of a header, and the unit that data is padded to.
 pub const BLOCK_BYTES: usize = 512;
 pub type Block = [u8; BLOCK_BYTES];
@@ -17,6 +19,8 @@ pub struct Header {
     pub mtime: i64,
     pub major: u64,
     pub minor: u64,
+    /// What the header of an old sparse file says of its parts; `true` when a block with more of them follows.
+    pub sparse: Option<(Sparse, bool)>,
 }
 
 /// Reads `block`; the error says which field is malformed.
@@ -38,6 +42,7 @@ pub fn parse(block: &Block) -> Result<Header, String> {
         mtime: number("mtime", &block[136..148])?,
         major: if is_device { positive("device major", 329, 337)? } else { 0 },
         minor: if is_device { positive("device minor", 337, 345)? } else { 0 },
+        sparse: if kind == b'S' { Some(sparse::read_header(block)?) } else { None },
     })
 }
 
@@ -65,7 +70,7 @@ fn text(field: &[u8]) -> &[u8] {
 }
 
 /// Octal digits between blanks, or big-endian base 256 when the first bit is set (GNU, star).
-fn number(name: &str, field: &[u8]) -> Result<i64, String> {
+pub fn number(name: &str, field: &[u8]) -> Result<i64, String> {
     let malformed = || format!("its {name} is not a number");
     if field[0] & 0x80 != 0 {
         let negative = field[0] & 0x40 != 0;

@@ -3,6 +3,7 @@
 mod entry;
 mod header;
 mod pax;
+mod sparse;
 
 use std::io::BufRead;
 
@@ -10,6 +11,8 @@ use self::entry::malformed;
 pub use self::entry::{Entry, Kind, quoted};
 use self::header::{BLOCK_BYTES, Block, Header};
 use self::pax::Extension;
+pub use self::sparse::Sparse;
+use self::sparse::{DataMap, Records};
 use super::fault;
 use super::limits::{EXTENSIONS, NAME_BYTES, PAX_BYTES, exceeded};
 use crate::frame::FrameError;
@@ -44,13 +47,49 @@ impl<R: BufRead> Archive<R> {
                 // Global PAX headers hold comments (git archive); no unpacker of layers applies them.
                 b'g' => {}
                 _ => {
-                    let entry = Entry::new(header, extension)?;
-                    self.expect_data(entry.size);
-                    return Ok(Some(entry));
+                    return self.entry(header, extension).map(Some);
                 }
             }
         }
         Err(exceeded("extension headers before one entry", EXTENSIONS as u64))
+    }
+
+    fn entry(&mut self, mut header: Header, mut extension: Extension) -> Result<Entry, FrameError> {
+        let old = header.sparse.take();
+        let records = std::mem::take(&mut extension.sparse);
+        let mut entry = Entry::new(header, extension)?;
+        self.expect_data(entry.size);
+        if entry.kind == Kind::File && (old.is_some() || records.any()) {
+            let sparse = self.sparse(old, records, &entry.name)?;
+            let checked = sparse.check(self.data_left).map_err(|fault| malformed(&entry.name, &fault))?;
+            entry.sparse = Some(checked);
+            entry.size = self.data_left;
+        }
+        Ok(entry)
+    }
+
+    /// The map of a sparse file from wherever its form has it: blocks after the header, records, or the data's start.
+    fn sparse(&mut self, old: Option<(Sparse, bool)>, records: Records, name: &[u8]) -> Result<Sparse, FrameError> {
+        let fault = |fault: String| malformed(name, &fault);
+        if let Some((mut sparse, mut more)) = old {
+            while more {
+                let block = self.next_block()?.ok_or_else(truncated)?;
+                more = sparse::read_block(&block, &mut sparse).map_err(fault)?;
+            }
+            return Ok(sparse);
+        }
+        if !records.map_is_in_data() {
+            return records.finish(None).map_err(fault);
+        }
+        let mut map = DataMap::default();
+        loop {
+            let Some(left) = self.data_left.checked_sub(BLOCK_BYTES as u64) else { return Err(truncated()) };
+            let block = self.next_block()?.ok_or_else(truncated)?;
+            self.data_left = left;
+            if let Some(parts) = map.read(&block).map_err(fault)? {
+                return records.finish(Some(parts)).map_err(fault);
+            }
+        }
     }
 
     /// Data of the present entry that lies ready; empty when there is no more.

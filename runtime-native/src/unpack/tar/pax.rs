@@ -1,5 +1,7 @@
 //! PAX extended headers (POSIX.1-2001 pax, "Extended Header"): records that override fields of the next header. No I/O.
 
+use super::sparse::Records;
+
 /// What extension headers say of the next entry; GNU long names land here too.
 #[derive(Debug, Default)]
 pub struct Extension {
@@ -12,8 +14,9 @@ pub struct Extension {
     pub mtime: Option<(i64, u32)>,
     /// Extended attributes by name (`SCHILY.xattr.*`).
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The entry's data is a GNU sparse map, which we do not read.
-    pub sparse: bool,
+    pub sparse: Records,
+    /// Name of a sparse file, whose `path` is made up for readers that do not know of them.
+    pub sparse_path: Option<Vec<u8>>,
 }
 
 impl Extension {
@@ -35,9 +38,11 @@ impl Extension {
             b"uid" => self.uid = Some(decimal(value).ok_or("its PAX uid is not a number")?),
             b"gid" => self.gid = Some(decimal(value).ok_or("its PAX gid is not a number")?),
             b"mtime" => self.mtime = Some(time(value).ok_or("its PAX mtime is not a number")?),
-            _ if key.starts_with(b"GNU.sparse.") => self.sparse = true,
+            b"GNU.sparse.name" => self.sparse_path = named(value)?,
             _ => {
-                if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
+                    self.sparse.set(key, value)?;
+                } else if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     self.xattrs.retain(|(known, _)| known != name);
                     self.xattrs.push((name.to_vec(), value.to_vec()));
                 }
@@ -70,7 +75,7 @@ fn size(value: &[u8]) -> Option<u64> {
     decimal(value).filter(|size| i64::try_from(*size).is_ok())
 }
 
-fn decimal(digits: &[u8]) -> Option<u64> {
+pub fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

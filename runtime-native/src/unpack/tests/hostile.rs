@@ -72,12 +72,94 @@ fn an_archive_may_end_without_its_zero_blocks() {
 }
 
 #[test]
-fn sparse_files_and_unknown_types_are_refused_by_name() {
-    let sparse = refused(&tar(&[Item { kind: b'S', ..file("holes", b"") }]));
-    assert!(sparse.kind == "unsupported" && sparse.message.contains("holes"));
-    let records = pax(&[("GNU.sparse.major", b"1")]);
-    assert_eq!(refused(&tar(&[extension(b'x', &records), file("a", b"")])).kind, "unsupported");
-    assert_eq!(refused(&tar(&[Item { kind: b'V', ..file("a", b"") }])).kind, "unsupported");
+fn unknown_types_are_refused_by_name() {
+    for kind in [b'V', b'M', b'D', b'!'] {
+        let error = refused(&tar(&[Item { kind, ..file("odd", b"") }]));
+        assert!(error.kind == "unsupported" && error.message.contains("odd"), "{}", error.message);
+    }
+}
+
+#[test]
+fn sparse_maps_that_lie_are_corrupt() {
+    let with = |records: &[(&str, &[u8])], data: &[u8]| {
+        refused(&tar(&[extension(b'x', &pax(records)), file("holes", data)])).kind
+    };
+    let size = ("GNU.sparse.size", &b"10"[..]);
+    for map in [&b"0,4,2,4"[..], b"8,4,0,4", b"4,8", b"0,8,10", b"x,8", b"0,7", b"18446744073709551615,8"] {
+        assert_eq!(with(&[size, ("GNU.sparse.map", map)], b"12345678"), "corrupt", "{}", String::from_utf8_lossy(map));
+    }
+    assert_eq!(with(&[("GNU.sparse.map", b"0,8")], b"12345678"), "corrupt", "no size");
+    assert_eq!(with(&[size, ("GNU.sparse.numbytes", b"8")], b"12345678"), "corrupt", "no offset");
+    let version_1 = [("GNU.sparse.major", &b"1"[..]), ("GNU.sparse.realsize", b"10")];
+    assert_eq!(with(&version_1, b"1\n0\n8\n"), "corrupt", "the map is not a whole block");
+    assert_eq!(with(&version_1, &[b'1'; 2048]), "corrupt", "a number without end");
+    assert_eq!(with(&version_1, &[&b"99999999\n"[..], &[0; 503]].concat()), "corrupt", "too many parts");
+    assert_eq!(refused(&tar(&[Item { kind: b'S', ..file("holes", b"data") }])).kind, "corrupt", "data without map");
+}
+
+#[test]
+fn a_sparse_file_may_not_seem_larger_than_a_layer_may_be() {
+    let records = pax(&[("GNU.sparse.size", b"9223372036854775807"), ("GNU.sparse.map", b"0,4")]);
+    let error = refused(&tar(&[extension(b'x', &records), file("holes", b"data")]));
+    assert!(error.kind == "exhausted" && error.message.contains("--layer-unpacked-bytes"), "{}", error.message);
+}
+
+#[test]
+fn a_huge_file_is_refused_before_any_of_it_is_read() {
+    let records = pax(&[("size", b"9223372036854775807")]);
+    let error = refused(&tar(&[extension(b'x', &records), file("huge", b"data")]));
+    assert!(error.kind == "exhausted" && error.message.contains("bytes in one file"), "{}", error.message);
+}
+
+#[test]
+fn a_hard_link_to_a_file_of_a_layer_below_is_refused_by_name() {
+    let error = refused(&tar(&[hardlink("mine", "etc/of-the-layer-below")]));
+    assert_eq!(error.kind, "corrupt");
+    assert!(error.message.contains("of-the-layer-below") && error.message.contains("not in the layer"));
+}
+
+#[test]
+fn hard_links_to_directories_and_to_nothing_are_refused() {
+    assert!(refused(&tar(&[directory("d"), hardlink("l", "d")])).message.contains('l'));
+    assert_eq!(refused(&tar(&[directory("d"), hardlink("l", "./")])).kind, "corrupt");
+    assert_eq!(refused(&tar(&[hardlink("l", "")])).kind, "corrupt");
+    assert_eq!(refused(&tar(&[hardlink("l", ".wh.x")])).kind, "corrupt");
+}
+
+#[test]
+fn a_symlink_that_leads_to_nothing_by_name_is_refused() {
+    assert_eq!(refused(&tar(&[symlink("l", "")])).kind, "invalid");
+}
+
+#[test]
+fn attributes_that_no_file_can_have_are_refused() {
+    let large = vec![b'x'; 70_000];
+    let records = pax(&[("SCHILY.xattr.user.large", &large)]);
+    assert_eq!(refused(&tar(&[extension(b'x', &records), file("a", b"")])).kind, "invalid");
+    let name = format!("SCHILY.xattr.user.{}", "n".repeat(300));
+    let records = pax(&[(&name, b"x")]);
+    assert_eq!(refused(&tar(&[extension(b'x', &records), file("a", b"")])).kind, "invalid");
+    let records = pax(&[("SCHILY.xattr.security.capability", b"no capability")]);
+    assert_eq!(refused(&tar(&[extension(b'x', &records), file("a", b"")])).kind, "invalid");
+}
+
+#[test]
+fn whiteouts_of_nothing_are_refused() {
+    for name in [".wh.", "d/.wh..", "d/.wh..."] {
+        assert_eq!(refused(&tar(&[file(name, b"")])).kind, "invalid", "{name}");
+    }
+}
+
+#[test]
+fn opaque_marks_and_whiteouts_do_not_lead_out_through_links() {
+    let layer = unpacked(&tar(&[
+        directory("tmp"),
+        symlink("out", "/../../tmp"),
+        file("out/.wh.gone", b""),
+        file("out/.wh..wh..opq", b""),
+    ]));
+    assert_eq!(layer.outside(), ["layer"]);
+    assert_eq!(names(&layer.at("tmp")), ["gone"]);
 }
 
 #[test]
@@ -88,9 +170,9 @@ fn every_limit_is_named_in_its_error() {
         error.message
     };
     let (none, plain) = (Limits::default(), tar(&[file("a", b""), file("b", b"")]));
-    assert!(limited(&plain, Limits { inodes: 2, ..none }).contains("2 inodes"));
+    assert!(limited(&plain, Limits { inodes: 2, ..none }).contains("2 inodes, which --layer-inodes allows"));
     assert!(limited(&tar(&[file("a/b/c", b"")]), Limits { inodes: 2, ..none }).contains("inodes"));
-    assert!(limited(&plain, Limits { entries: 1, ..none }).contains("entries"));
+    assert!(limited(&plain, Limits { entries: 1, ..none }).contains("1 entries, which --layer-entries allows"));
     let folders = tar(&[directory("abc"), directory("def")]);
     assert!(limited(&folders, Limits { directory_name_bytes: 5, ..none }).contains("directory names"));
     let long = vec![b'n'; 5000];

@@ -4,6 +4,7 @@ mod archive;
 mod hostile;
 mod mutation;
 mod network;
+mod odd;
 mod refusal;
 mod scratch;
 mod secure;

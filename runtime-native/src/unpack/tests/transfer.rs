@@ -9,6 +9,7 @@ use ring::digest::{SHA256, SHA512, digest};
 use super::archive::{file, tar};
 use super::scratch::Scratch;
 use crate::frame::FrameError;
+use crate::unpack::limits::Limits;
 use crate::unpack::messages::{Compression, FetchLayerAsk, FetchedLayer};
 
 pub fn hex(name: &str, bytes: &[u8]) -> String {
@@ -51,6 +52,7 @@ pub fn ask(scratch: &Scratch, port: u16, blob: &[u8], compression: Compression, 
         target: scratch.layer().to_str().unwrap().to_owned(),
         min_bytes_per_stall: 1,
         stall_ms: 2000,
+        limits: Limits::default(),
     }
 }
 

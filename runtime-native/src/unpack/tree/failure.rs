@@ -9,8 +9,14 @@ use crate::unpack::tar::quoted;
 pub fn failed<'a>(doing: &'a str, path: &'a [u8]) -> impl Fn(Errno) -> FrameError + 'a {
     move |errno| {
         let kind = match errno {
-            Errno::NOSPC | Errno::DQUOT | Errno::MLINK => "exhausted",
-            Errno::NAMETOOLONG | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::XDEV => "invalid",
+            Errno::NOSPC | Errno::DQUOT | Errno::MLINK | Errno::FBIG => "exhausted",
+            Errno::NAMETOOLONG
+            | Errno::NOTDIR
+            | Errno::LOOP
+            | Errno::INVAL
+            | Errno::XDEV
+            | Errno::TOOBIG
+            | Errno::RANGE => "invalid",
             _ => "internal",
         };
         FrameError::new(kind, format!("cannot {doing} {}: {errno}", quoted(path)))

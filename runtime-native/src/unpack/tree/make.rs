@@ -1,8 +1,8 @@
 //! One entry of each kind, made.
 
 use std::fs::File;
-use std::io::{BufRead, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, BufRead, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, makedev, mknodat, openat, statat, symlinkat};
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use super::metadata::Metadata;
 use super::place::Place;
 use super::{Tree, directory, remove, whiteout};
 use crate::frame::FrameError;
-use crate::unpack::tar::{Archive, Entry, Kind, quoted};
+use crate::unpack::tar::{Archive, Entry, Kind, Sparse, quoted};
 
 /// Where an entry goes: `name` in the directory `parent`; `path` is both.
 pub struct Spot {
@@ -54,11 +54,16 @@ impl Tree {
     }
 
     fn file<R: BufRead>(&mut self, entry: &Entry, spot: &Spot, archive: &mut Archive<R>) -> Result<(), FrameError> {
+        self.limits.check_file(entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.size))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let inode = self.fresh(spot, |above, name| openat(above, name, flags, Mode::from(0o600)))?;
         self.tally.add(entry.size)?;
-        let inode = copy_data(inode, &spot.path, archive)?;
-        Metadata::of(entry).apply(inode.as_fd(), &spot.path)
+        let mut file = File::from(inode);
+        match &entry.sparse {
+            None => copy_data(&mut file, u64::MAX, &spot.path, archive)?,
+            Some(sparse) => copy_parts(&mut file, sparse, &spot.path, archive)?,
+        }
+        Metadata::of(entry).apply(file.as_fd(), &spot.path)
     }
 
     fn symlink(&mut self, entry: &Entry, spot: &Spot, target: &[u8]) -> Result<(), FrameError> {
@@ -136,16 +141,41 @@ impl Tree {
     }
 }
 
-fn copy_data<R: BufRead>(inode: OwnedFd, path: &[u8], archive: &mut Archive<R>) -> Result<File, FrameError> {
-    let mut file = File::from(inode);
-    loop {
-        let part = archive.fill_data()?;
-        let count = part.len();
-        if count == 0 {
-            return Ok(file);
-        }
-        file.write_all(part)
-            .map_err(|error| failed("write", path)(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-        archive.consume_data(count);
+/// Writes the parts of a sparse file; what lies between them takes no room on the disk.
+fn copy_parts<R: BufRead>(
+    file: &mut File,
+    sparse: &Sparse,
+    path: &[u8],
+    archive: &mut Archive<R>,
+) -> Result<(), FrameError> {
+    for (offset, length) in &sparse.parts {
+        file.seek(SeekFrom::Start(*offset)).map_err(|error| unwritten(path, &error))?;
+        copy_data(file, *length, path, archive)?;
     }
+    file.set_len(sparse.size).map_err(|error| unwritten(path, &error))
+}
+
+/// Writes the next `length` bytes of data, or all there are.
+fn copy_data<R: BufRead>(
+    file: &mut File,
+    length: u64,
+    path: &[u8],
+    archive: &mut Archive<R>,
+) -> Result<(), FrameError> {
+    let mut left = length;
+    while left > 0 {
+        let part = archive.fill_data()?;
+        let count = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if count == 0 {
+            return Ok(());
+        }
+        file.write_all(&part[..count]).map_err(|error| unwritten(path, &error))?;
+        archive.consume_data(count);
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+fn unwritten(path: &[u8], error: &io::Error) -> FrameError {
+    failed("write", path)(Errno::from_io_error(error).unwrap_or(Errno::IO))
 }

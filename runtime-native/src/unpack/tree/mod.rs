@@ -22,7 +22,7 @@ use self::metadata::Metadata;
 use self::parents::Parents;
 use self::place::{Place, join};
 use self::tally::{DIRECTORY_SIZE, Tally};
-use super::limits::{Limits, exceeded};
+use super::limits::{Limits, set_by};
 use super::tar::{Archive, Entry, Kind};
 use crate::frame::FrameError;
 
@@ -47,7 +47,7 @@ pub struct Tree {
     pending: Pending,
     tally: Tally,
     entries: u64,
-    entry_limit: u64,
+    limits: Limits,
 }
 
 impl Tree {
@@ -65,14 +65,14 @@ impl Tree {
         let mut tally = Tally::new(limits.inodes);
         tally.add(DIRECTORY_SIZE)?;
         let pending = Pending::new(limits.directory_name_bytes);
-        Ok(Self { parents: Parents::new(root), pending, tally, entries: 0, entry_limit: limits.entries })
+        Ok(Self { parents: Parents::new(root), pending, tally, entries: 0, limits })
     }
 
     /// Puts one entry in its place; its data is read off `archive`.
     pub fn place<R: BufRead>(&mut self, entry: &Entry, archive: &mut Archive<R>) -> Result<(), FrameError> {
         self.entries += 1;
-        if self.entries > self.entry_limit {
-            return Err(exceeded("entries", self.entry_limit));
+        if self.entries > self.limits.entries {
+            return Err(set_by("layer-entries", "entries", self.limits.entries));
         }
         match Place::of(&entry.name)? {
             Place::Ignored => Ok(()),

@@ -1,7 +1,7 @@
 //! What the tree holds so far.
 
 use crate::frame::FrameError;
-use crate::unpack::limits::exceeded;
+use crate::unpack::limits::set_by;
 
 /// Unit in which file systems allocate.
 const ALLOCATION_BYTES: u64 = 4096;
@@ -22,7 +22,7 @@ impl Tally {
     /// Counts one more inode with `size` bytes of data.
     pub fn add(&mut self, size: u64) -> Result<(), FrameError> {
         if self.inodes >= self.limit {
-            return Err(exceeded("inodes", self.limit));
+            return Err(set_by("layer-inodes", "inodes", self.limit));
         }
         self.inodes += 1;
         self.used_bytes += allocated(size);
