@@ -206,8 +206,10 @@ export type EngineCalls = {
   mountRootfs: { ask: MountRootfsAsk; reply: { files: Record<string, string> } };
   /** Makes the target and mounts; `path` is where the sub path lies, free of links. On error nothing is left mounted or made. */
   mountImage: { ask: MountImageAsk; reply: { path: string } };
-  /** Where host paths of mounts lead to, links followed; a missing one is made (a directory, 0755) if `make` says so. */
+  /** Where paths of the host lead to, links followed; a missing one is made (a directory, 0755) if `make` says so. */
   findSources: { ask: { sources: { path: string; make: boolean }[] }; reply: { found: { path: string; error: string }[] } };
+  /** Texts of regular files of the host, UTF-8, each with at most `maxBytes`; what cannot be read so has its error instead. */
+  readTexts: { ask: { paths: string[]; maxBytes: number }; reply: { texts: { text: string; error: string }[] } };
   /** Makes what is missing of each (0755); `paths` says where each lies on the host, free of links, in the order asked. */
   makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */

@@ -82,6 +82,10 @@ const engineCalls = {
     ask: { sources: [{ path: '/var/lib/link', make: true }, { path: '/none', make: false }] },
     reply: { found: [{ path: '/srv/data', error: '' }, { path: '', error: 'No such file or directory (os error 2)' }] },
   },
+  readTexts: {
+    ask: { paths: ['/etc/profile.json', '/none'], maxBytes: 1_048_576 },
+    reply: { texts: [{ text: '{}', error: '' }, { text: '', error: 'No such file or directory (os error 2)' }] },
+  },
   makeVolumes: {
     ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
     reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },
@@ -189,6 +193,7 @@ const shimCalls = {
       bundle: `/run/berth/c/${id}`,
       runtime,
       logPath: '/var/log/pods/web/0.log',
+      logDirectory: '/var/log/pods/web',
       tty: false,
       stdin: true,
       stdinOnce: true,

@@ -26,6 +26,8 @@ export type CreateAsk = {
   runtime: OciRuntime;
   /** CRI log file to append to; empty for none. */
   logPath: string;
+  /** Folder of the pod's logs: links lead to it as anywhere on the node, but none below it is followed. */
+  logDirectory: string;
   tty: boolean;
   stdin: boolean;
   stdinOnce: boolean;

@@ -1,8 +1,8 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
-import { containerConfig, createContainer, exec, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
+import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
 const predefined = 'gcr.io/k8s-staging-cri-tools/test-image-predefined-group:latest';
@@ -212,11 +212,43 @@ test('a log is written where the pod has its logs and nowhere else, whatever the
     await t.throwsAsync(createContainer(daemon, pod, containerConfig('c', ['true'], { log_path })), { code: 3, message: /log path/ }, log_path);
   }
   const victim = join(daemon.directory, 'victim');
-  writeFileSync(victim, 'untouched');
-  symlinkSync(victim, join(pod.config.log_directory, 'linked.log'));
-  const linked = createContainer(daemon, pod, containerConfig('linked', ['echo', 'x'], { log_path: 'linked.log' }));
-  await t.throwsAsync(linked, { message: /linked\.log/ });
-  t.is(readFileSync(victim, 'utf8'), 'untouched');
+  mkdirSync(victim);
+  writeFileSync(join(victim, 'file'), 'untouched');
+  symlinkSync(join(victim, 'file'), join(pod.config.log_directory, 'linked.log'));
+  symlinkSync(join(victim), join(pod.config.log_directory, 'folder'));
+  for (const log_path of ['linked.log', 'folder/file', 'folder/new.log']) {
+    const linked = createContainer(daemon, pod, containerConfig('linked', ['echo', 'x'], { log_path }));
+    await t.throwsAsync(linked, { message: /open log .*symbolic link/ }, log_path);
+  }
+  t.deepEqual(readdirSync(victim), ['file']);
+  t.is(readFileSync(join(victim, 'file'), 'utf8'), 'untouched');
+});
+
+test('a log whose folder is replaced by a link while the container runs is not reopened elsewhere', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'swapped');
+  const folder = join(pod.config.log_directory, 'c');
+  mkdirSync(folder);
+  const container_id = await runScript(daemon, pod, 'c', 'sleep 1000', { log_path: 'c/0.log' });
+  const victim = join(daemon.directory, 'swapped-to');
+  mkdirSync(victim);
+  renameSync(folder, `${folder}.away`);
+  symlinkSync(victim, folder);
+  await t.throwsAsync(daemon.cri.call('ReopenContainerLog', { container_id }), { message: /symbolic link/ });
+  t.deepEqual(readdirSync(victim), []);
+});
+
+test('links of the node lead to the folder of the logs', async (t) => {
+  const { daemon } = stage();
+  const real = join(daemon.directory, 'real-logs');
+  mkdirSync(real);
+  symlinkSync('real-logs', join(daemon.directory, 'linked-logs'));
+  const log_directory = join(daemon.directory, 'linked-logs/pods/one');
+  const pod = await runPod(daemon, 'linked', { log_directory });
+  const id = await runScript(daemon, pod, 'c', 'echo said', { log_path: 'c.log' });
+  await exitOf(daemon, id);
+  t.regex(readFileSync(join(real, 'pods/one/c.log'), 'utf8'), /stdout F said\n$/);
+  t.is((await statusOf(daemon, id)).log_path, join(log_directory, 'c.log'));
 });
 
 test('a container cannot write the OCI runtime that starts it, nor the own programs of the daemon', async (t) => {

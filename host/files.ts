@@ -1,6 +1,5 @@
 import { chmodSync, closeSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 
 /** Replaces `path` whole or not at all: written beside it, then renamed. For files on tmpfs: there is no fsync. */
 export function replaceFile(path: string, content: string, mode = 0o600): void {
@@ -12,23 +11,6 @@ export function replaceFile(path: string, content: string, mode = 0o600): void {
     unlinkSync(beside);
     throw error;
   }
-}
-
-/**
- * Makes a directory with all that is missing above it; one that is there is fine. For paths that others choose: Node's
- * own recursive mkdir never returns where a file system refuses with ENOENT, as /proc does.
- */
-export async function makeDirectories(path: string, mode: number): Promise<void> {
-  const make = () => mkdir(path, { mode });
-  await make()
-    .catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT' || dirname(path) === path) throw error;
-      await makeDirectories(dirname(path), mode);
-      await make();
-    })
-    .catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
 }
 
 /** Makes the file at `path` its owner's alone (0600), making an empty one where there is none. */

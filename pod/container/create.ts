@@ -87,6 +87,7 @@ async function build(
         bundle,
         runtime: handlerOf(context, sandbox).runtime,
         logPath: planned.logPath,
+        logDirectory: sandbox.logDirectory,
         tty: config.tty,
         stdin: config.stdin,
         stdinOnce: config.stdin_once,

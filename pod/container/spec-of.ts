@@ -14,6 +14,7 @@ import { containerSpec } from '../spec/spec.ts';
 import { onHost } from '../spec/user-namespace.ts';
 import { declaredVolumes, withVolumes } from './declared-volumes.ts';
 import { handlerOf } from './plan.ts';
+import { seccompProfile } from './seccomp-profile.ts';
 
 type Made = ReturnType<typeof containerSpec>;
 
@@ -56,7 +57,7 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
     features: handler.features,
     handler: handler.settings,
     rootfs: containerPaths(context.roots, id).rootfs,
-    found: await gather(config, seesAllDevices({ container, handler: handler.settings })),
+    found: await gather(config, seesAllDevices({ container, handler: handler.settings }), (path) => seccompProfile(context.engine, path)),
     ...(targetPid !== undefined && { targetPid }),
   });
   const edits = await cdiEdits(askedCdiDevices(config), context.settings.cdiSpecDirs);

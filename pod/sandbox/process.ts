@@ -28,7 +28,7 @@ export async function startProcess(context: PodContext, sandbox: Sandbox): Promi
   writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
   const shim = context.shims.of(id);
   await shim.call('create', {
-    container: id, bundle, runtime: ownRuntime(context, sandbox), logPath: '', tty: false, stdin: false, stdinOnce: false,
+    container: id, bundle, runtime: ownRuntime(context, sandbox), logPath: '', logDirectory: '', tty: false, stdin: false, stdinOnce: false,
     cgroup: cgroupOf(context, sandbox, cgroupDirs), timeoutMs: RUNTIME_TIMEOUT_MS,
   });
   await shim.call('start', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS });

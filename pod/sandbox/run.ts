@@ -5,7 +5,6 @@ import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { ancestors } from '../../host/cgroup.ts';
-import { makeDirectories } from '../../host/files.ts';
 import { nowNs, type PodContext } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
@@ -56,7 +55,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
   let sandbox = store.sandboxes.put({ ...planned, madeCgroups: madeCgroups(context, planned) });
   try {
     mkdirSync(paths.directory, { mode: 0o700 });
-    if (sandbox.logDirectory !== '') await makeDirectories(sandbox.logDirectory, 0o755);
+    await makeLogDirectory(context, sandbox);
     const pod = shimPod(context, sandbox, config);
     const { pid, pausePid, userNamespace } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
     sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid, user: sandbox.user && { ...sandbox.user, path: userNamespace } });
@@ -77,6 +76,13 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
   }
   tellSandbox(context, 'pod.ready', sandbox);
   return sandbox.id;
+}
+
+/** By the engine: a log disk that hangs must not hold up this process. */
+async function makeLogDirectory({ engine }: PodContext, { logDirectory }: Sandbox): Promise<void> {
+  if (logDirectory === '') return;
+  const { found: [made] } = await engine.call('findSources', { sources: [{ path: logDirectory, make: true }] });
+  if (made?.error) throw new RuntimeError('invalid', `log_directory ${logDirectory} cannot be used: ${made.error}`);
 }
 
 /** Those of the pod's cgroup and its ancestors that no one but this runtime made. */

@@ -1,8 +1,7 @@
-import { access, constants, open, readFile, readdir } from 'node:fs/promises';
+import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
-import { RuntimeError } from '../../api/errors.ts';
 import type { CgroupDriver, Hierarchies } from '../../host/cgroup.ts';
 import { loadedProfiles } from './apparmor.ts';
 import { CAPABILITIES } from './capabilities.ts';
@@ -54,11 +53,10 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
 
 /**
  * Looks up what one container asks for on the host: its devices (with those of the host when it sees them all), the
- * text of its Localhost seccomp profile, the AppArmor profiles there are, and the mount table when a mount asks for
- * propagation. Throws `invalid` for
- * what is not there.
+ * text of its Localhost seccomp profile, as `profile` reads it, the AppArmor profiles there are, and the mount table when
+ * a mount asks for propagation. Throws `invalid` for what is not there.
  */
-export async function gather(config: ContainerConfig, seesAllDevices: boolean): Promise<Found> {
+export async function gather(config: ContainerConfig, seesAllDevices: boolean, profile: (path: string) => Promise<string>): Promise<Found> {
   const security = config.linux?.security_context ?? null;
   const wish = security?.privileged ? null : seccompWish(security);
   const propagates = config.mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
@@ -66,7 +64,7 @@ export async function gather(config: ContainerConfig, seesAllDevices: boolean): 
   const asked = await Promise.all(config.devices.map(askedDevices));
   return {
     devices: [...new Map([...all, ...asked.flat()].map((device) => [device.path, device])).values()],
-    seccompProfile: wish?.profile_type === 'Localhost' ? await profileText(wish.localhost_ref) : null,
+    seccompProfile: wish?.profile_type === 'Localhost' ? await profile(wish.localhost_ref) : null,
     mountinfo: propagates ? await text('/proc/self/mountinfo') : '',
     apparmorProfiles: await loadedProfiles(),
   };
@@ -94,24 +92,6 @@ function sizeName(kib: number): string {
   if (kib >= 2 ** 20) return `${kib / 2 ** 20}GB`;
   if (kib >= 2 ** 10) return `${kib / 2 ** 10}MB`;
   return kib > 0 ? `${kib}KB` : '';
-}
-
-/** Real profiles have some ten thousand. */
-const PROFILE_MAX_BYTES = 1 << 20;
-
-async function profileText(path: string): Promise<string> {
-  if (!path.startsWith('/')) throw new RuntimeError('invalid', `seccomp profile ${path} is not an absolute path`);
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw new RuntimeError('invalid', `seccomp profile ${path} cannot be read: ${String(error)}`, error);
-  });
-  try {
-    const status = await file.stat();
-    if (!status.isFile()) throw new RuntimeError('invalid', `seccomp profile ${path} is no regular file`);
-    if (status.size > PROFILE_MAX_BYTES) throw new RuntimeError('invalid', `seccomp profile ${path} has more than ${PROFILE_MAX_BYTES} bytes`);
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
 }
 
 const text = async (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');

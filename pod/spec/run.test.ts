@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { hierarchies } from '../../host/cgroup.ts';
 import { containerConfig, secured, securedPod, specInput } from './example.ts';
@@ -37,7 +38,7 @@ async function run(
     idmapObstacle: '',
   });
   const privileged = config.linux?.security_context?.privileged === true;
-  const base = specInput({ host, rootfs, found: await gather(config, privileged) }, config);
+  const base = specInput({ host, rootfs, found: await gather(config, privileged, (path) => readFile(path, 'utf8')) }, config);
   const { spec } = containerSpec({
     ...base,
     container: { id, config },

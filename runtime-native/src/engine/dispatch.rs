@@ -39,6 +39,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "mountRootfs" => (Lane::Mounts, act(rootfs::mount_rootfs)),
         "mountImage" => (Lane::Mounts, act(volume::mount_image)),
         "findSources" => (Lane::Sources, act(sources::find_sources)),
+        "readTexts" => (Lane::Sources, act(sources::read_texts)),
         "makeVolumes" => (Lane::Mounts, act(volume::make_volumes)),
         "tryIdmap" => (Lane::Mounts, act(idmap::try_idmap)),
         "prepareState" => (Lane::Mounts, act(state::prepare_state)),

@@ -181,6 +181,23 @@ pub struct FoundSource {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadTextsAsk {
+    pub paths: Vec<String>,
+    pub max_bytes: u64,
+}
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReadTextsReply {
+    pub texts: Vec<TextRead>,
+}
+/// The text of a file, or why it cannot be read.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TextRead {
+    pub text: String,
+    pub error: String,
+}
+
+#[derive(Debug, Deserialize)]
 pub struct MakeVolumesAsk {
     pub rootfs: String,
     pub volumes: Vec<String>,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::console::Console;
 use super::container::{Container, check_name};
 use super::log::Log;
+use super::log_place::LogPlace;
 use super::messages::{CreateAsk, Done, PidReply, State};
 use super::runtime::{self, Verb};
 use super::shim::{Caller, Shim, Then};
@@ -38,7 +39,10 @@ impl Shim {
         }
         match ask.log_path.as_str() {
             "" => container.log_opened = Some(Ok(())),
-            path => container.log = Some(Log::open(&self.writer, serial, path)),
+            path => {
+                let place = LogPlace::new(&ask.log_directory, path);
+                container.log = Some(Log::open(&self.writer, serial, place));
+            }
         }
         if let Some(console) = &container.console {
             console.listen(&self.poll, serial);
@@ -127,7 +131,7 @@ impl Shim {
     pub fn fail_create(&mut self, serial: u32, kind: &str, why: &str) {
         let Some(container) = self.container(serial) else { return };
         if let Some((caller, _)) = container.creator.take() {
-            let path = container.log.as_ref().map_or("", Log::path);
+            let path = container.log.as_ref().map_or_else(String::new, Log::path);
             let error = FrameError::new(kind, format!("create container {}: log {path}: {why}", container.id));
             self.discard(serial, caller, error);
         }

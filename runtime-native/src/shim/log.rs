@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::log_place::LogPlace;
 use super::records::Partial;
 use super::stdio::Stream;
 use super::writer::Writer;
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub struct Log {
     serial: u32,
-    path: String,
+    place: LogPlace,
     writer: Writer,
     out: Partial,
     err: Partial,
@@ -21,19 +22,19 @@ pub struct Log {
 
 impl Log {
     /// Has the file opened for appending; it is made when missing, its folder is not.
-    pub fn open(writer: &Writer, serial: u32, path: &str) -> Self {
-        writer.open(serial, path);
+    pub fn open(writer: &Writer, serial: u32, place: LogPlace) -> Self {
+        writer.open(serial, place.clone());
         let (out, err) = (Partial::default(), Partial::default());
-        Self { serial, path: path.to_owned(), writer: writer.clone(), out, err, flush_at: None }
+        Self { serial, place, writer: writer.clone(), out, err, flush_at: None }
     }
 
-    /// Has the same path opened again, for a file that was renamed away.
+    /// Has the same place opened again, for a file that was renamed away.
     pub fn reopen(&self) {
-        self.writer.open(self.serial, &self.path);
+        self.writer.open(self.serial, self.place.clone());
     }
 
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.place.path()
     }
 
     /// Removes the file of a container that could not be created, unless it was there before.

@@ -1,9 +1,9 @@
 //! The files that the log writer has open, and what it does with them.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Write;
 
+use super::log_place::LogPlace;
 use super::writer::{Job, News};
 
 /// Open logs, by serial.
@@ -12,7 +12,7 @@ pub struct LogFiles(Vec<LogFile>);
 
 struct LogFile {
     log: u32,
-    path: String,
+    place: LogPlace,
     made: bool,
     file: File,
     /// The last record was cut short.
@@ -24,10 +24,10 @@ impl LogFiles {
     pub fn work(&mut self, job: Job) -> Option<News> {
         let files = &mut self.0;
         match job {
-            Job::Open(log, path) => {
-                let outcome = open(&path).map(|(file, made)| {
+            Job::Open(log, place) => {
+                let outcome = place.open().map(|(file, made)| {
                     files.retain(|known| known.log != log);
-                    files.push(LogFile { log, path, made, file, torn: false });
+                    files.push(LogFile { log, place, made, file, torn: false });
                 });
                 return Some(News::Opened(log, outcome));
             }
@@ -40,7 +40,7 @@ impl LogFiles {
             Job::Close(log) => files.retain(|known| known.log != log),
             Job::Discard(log) => {
                 let made = files.iter().filter(|known| known.log == log && known.made);
-                made.for_each(|known| drop(std::fs::remove_file(&known.path)));
+                made.for_each(|known| drop(known.place.remove()));
                 files.retain(|known| known.log != log);
             }
         }
@@ -53,16 +53,5 @@ impl LogFile {
     fn append(&mut self, records: &[u8]) {
         let ready = !self.torn || self.file.write_all(b"\n").is_ok();
         self.torn = !ready || self.file.write_all(records).is_err();
-    }
-}
-
-fn open(path: &str) -> io::Result<(File, bool)> {
-    let mut options = OpenOptions::new();
-    // A pod may reach the folder: neither a link out of it nor a pipe that nobody reads is a log.
-    options.append(true).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => Ok((file, true)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((options.create(true).open(path)?, false)),
-        Err(error) => Err(error),
     }
 }

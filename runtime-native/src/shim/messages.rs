@@ -131,6 +131,9 @@ pub struct CreateAsk {
     pub bundle: String,
     pub runtime: OciRuntime,
     pub log_path: String,
+    /// Missing from a berthd of before it was told.
+    #[serde(default)]
+    pub log_directory: String,
     pub tty: bool,
     pub stdin: bool,
     pub stdin_once: bool,

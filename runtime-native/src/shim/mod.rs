@@ -22,6 +22,7 @@ mod heap;
 mod inherited;
 mod log;
 mod log_files;
+mod log_place;
 mod loopback;
 pub(crate) mod messages;
 mod namespaces;

@@ -1,6 +1,7 @@
 //! Rotation of logs, and what the log writer tells.
 
 use super::container::Container;
+use super::log::Log;
 use super::messages::{ContainerAsk, Done, State};
 use super::shim::{Caller, Shim};
 use super::start::failed;
@@ -38,7 +39,7 @@ impl Shim {
 
     fn log_opened(&mut self, serial: u32, outcome: std::io::Result<()>) {
         let Some(container) = self.container(serial) else { return };
-        let path = container.log.as_ref().map_or("", |log| log.path());
+        let path = container.log.as_ref().map_or_else(String::new, Log::path);
         let outcome = outcome.map_err(failed(&format!("open log {path}")));
         if container.log_opened.is_none() {
             container.log_opened = Some(outcome);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::event::EventfdFlags;
 
 use super::log_files::LogFiles;
+use super::log_place::LogPlace;
 
 /// What is queued beyond which nothing more should be read for logs, in bytes.
 const FULL_BYTES: usize = 256 << 10;
@@ -43,7 +44,7 @@ struct Queue {
 
 /// What the thread is to do for a log.
 pub enum Job {
-    Open(u32, String),
+    Open(u32, LogPlace),
     Write(u32, Vec<u8>),
     /// Says `Written`, after all that was handed over before.
     Tell(u32),
@@ -72,8 +73,8 @@ impl Writer {
     }
 
     /// Opens (again) the file of a log for appending, made when missing; the answer comes as `News::Opened`.
-    pub fn open(&self, log: u32, path: &str) {
-        self.hand_over(Job::Open(log, path.to_owned()), 0);
+    pub fn open(&self, log: u32, place: LogPlace) {
+        self.hand_over(Job::Open(log, place), 0);
     }
 
     pub fn write(&self, log: u32, records: Vec<u8>) {
