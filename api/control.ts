@@ -1,13 +1,38 @@
 import { fileURLToPath } from 'node:url';
-import type { StreamRpc } from './cri-types.ts';
+import type { Int64, Rpc, StreamRpc } from './cri-types.ts';
 import { loadProto, type Service, serviceIn } from './proto.ts';
 
 export type DumpRequest = { id: string };
 export type DumpReply = { kind: 'sandbox' | 'container' | 'image'; id: string; json: string };
 
+export type ImagesRequest = { filters: string[] };
+export type ImageEntry = {
+  id: string;
+  tags: string[];
+  digests: string[];
+  size_bytes: Int64;
+  used_bytes: Int64;
+  unique_bytes: Int64;
+  created: string;
+  pulled_at_ns: Int64;
+  pinned: boolean;
+  used_by: string[];
+  labels: Record<string, string>;
+};
+export type ImagesReply = { images: ImageEntry[] };
+export type HistoryRequest = { image: string };
+export type HistoryStep = { created: string; created_by: string; comment: string; layer: string; used_bytes: Int64 };
+export type HistoryReply = { steps: HistoryStep[] };
+export type PruneRequest = { filters: string[]; idle_ms: Int64; dry_run: boolean };
+export type PrunedImage = { id: string; names: string[] };
+export type PruneReply = { images: PrunedImage[]; freed_bytes: Int64 };
+
 /** Every rpc of Control. */
 export type ControlRpcs = {
   Dump: StreamRpc<DumpRequest, DumpReply>;
+  Images: Rpc<ImagesRequest, ImagesReply>;
+  History: Rpc<HistoryRequest, HistoryReply>;
+  Prune: Rpc<PruneRequest, PruneReply>;
 };
 
 /** The service that the command-line client asks besides the CRI: `berth.v1.Control` of control.proto. */

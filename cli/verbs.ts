@@ -1,8 +1,19 @@
 import { dump } from './dump.ts';
+import { imagesHistory } from './images-history.ts';
+import { imagesPrune } from './images-prune.ts';
 import { images } from './images.ts';
 import { pull } from './pull.ts';
+import { rmi } from './rmi.ts';
 import type { Verb } from './verb.ts';
 import { version } from './version.ts';
 
 /** Every verb by its name, which may be of two words; help lists them in this order. */
-export const verbs: Readonly<Record<string, Verb>> = { images, pull, dump, version };
+export const verbs: Readonly<Record<string, Verb>> = {
+  images,
+  'images history': imagesHistory,
+  'images prune': imagesPrune,
+  pull,
+  rmi,
+  dump,
+  version,
+};

@@ -36,7 +36,9 @@ export type Daemon = { context: PodContext; close(): Promise<void> };
 export async function startDaemon(config: Config, observers: Observers): Promise<Daemon> {
   const { log, meter } = observers;
   mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
-  const releaseRoot = holdDirectory(config.root);
+  const imageRoot = config.imageStore || config.root;
+  mkdirSync(imageRoot, { recursive: true, mode: 0o700 });
+  const releaseRoot = holdAll(new Set([config.root, imageRoot]));
   const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
   for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
@@ -46,7 +48,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
 
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
-      root: config.root, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
+      root: imageRoot, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
       namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), ...observers, usedBy: (id) => users(store, id),
     }),
     openNetwork({
@@ -57,7 +59,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
-    engine.call('tryIdmap', { dir: config.root })
+    engine.call('tryIdmap', { dir: imageRoot })
       .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: [], idmapObstacle: obstacle })),
     loadDefaultProfile({ engine, stateDir: config.state, log }),
   ]);
@@ -81,6 +83,13 @@ export async function startDaemon(config: Config, observers: Observers): Promise
 
 function layerLimits(config: Config): LayerLimits {
   return { unpackedBytes: config.layerUnpackedBytes, ratio: config.layerRatio, inodes: config.layerInodes, entries: config.layerEntries };
+}
+
+function holdAll(directories: ReadonlySet<string>): () => void {
+  const releases = [...directories].map(holdDirectory);
+  return () => {
+    for (const release of releases) release();
+  };
 }
 
 /** The pod cgroup's parent when the kubelet names none. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { decode } from '../api/cri.ts';
 import type { Image, Images, PullAsk } from '../image/record.ts';
-import { imageHandlers } from './image.ts';
+import { type ContainerFilesystem, imageHandlers, usageOf } from './image.ts';
 
 const image: Image = {
   id: 'sha256:0123',
@@ -32,7 +32,7 @@ const image: Image = {
 const context = { signal: new AbortController().signal } as never;
 
 /** The handlers over one image, and what they asked of it. */
-function over(one: Image) {
+function over(one: Image, containers: ContainerFilesystem = async () => undefined) {
   const pulls: PullAsk[] = [];
   const removed: string[] = [];
   const images = {
@@ -45,7 +45,7 @@ function over(one: Image) {
     remove: async (reference: string) => void removed.push(reference),
     usage: () => ({ path: '/var/lib/berth', usedBytes: 9_007_199_254_740_993n, inodes: 12n }),
   } as unknown as Images;
-  return { ...imageHandlers(images, ['docker.io/pinned:*']), pulls, removed };
+  return { ...imageHandlers(images, ['docker.io/pinned:*'], containers), pulls, removed };
 }
 
 const named = (reference: string) => ({
@@ -147,4 +147,11 @@ test('the file system is told by the same figures for images and containers', as
   });
   t.deepEqual(reply['container_filesystems'], reply['image_filesystems']);
   t.regex(reply['image_filesystems']?.[0]?.timestamp ?? '', /^\d{19}$/);
+});
+
+test('containers on a file system of their own are told by their own figures', async (t) => {
+  const { ImageFsInfo } = over(image, async () => usageOf({ path: '/data/containers', usedBytes: 1n, inodes: 2n }));
+  const reply = (await ImageFsInfo({}, context)) as Record<string, object[]>;
+  t.like(reply['image_filesystems']?.[0], { fs_id: { mountpoint: '/var/lib/berth' } });
+  t.like(reply['container_filesystems']?.[0], { fs_id: { mountpoint: '/data/containers' }, used_bytes: { value: '1' }, inodes_used: { value: '2' } });
 });

@@ -15,8 +15,11 @@ import type { AuthConfig, Image, Images } from '../image/record.ts';
 import { streamedList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 
+/** What writable layers take; `undefined` when they lie on the file system of the images. */
+export type ContainerFilesystem = () => Promise<Draft<FilesystemUsage> | undefined>;
+
 /** The rpcs on images; those that a pattern in `pinned` names are kept out of the kubelet's garbage collection. */
-export function imageHandlers(images: Images, pinned: readonly string[]): Required<ImageHandlers> {
+export function imageHandlers(images: Images, pinned: readonly string[], containers: ContainerFilesystem): Required<ImageHandlers> {
   const items = new WeakMap<Image, Buffer>();
   /** The image's entry of a list, encoded once for each record: a record never changes. */
   const listItem = (image: Image): Buffer => {
@@ -48,7 +51,8 @@ export function imageHandlers(images: Images, pinned: readonly string[]): Requir
     },
     ImageFsInfo: async () => {
       const usage = filesystemUsage(images);
-      return { image_filesystems: [usage], container_filesystems: [usage] };
+      // The kubelet takes storage as split when their mount points differ (KubeletSeparateDiskGC).
+      return { image_filesystems: [usage], container_filesystems: [(await containers()) ?? usage] };
     },
   };
 }
@@ -101,7 +105,11 @@ function sha256(text: string): string {
 }
 
 function filesystemUsage(images: Images): Draft<FilesystemUsage> {
-  const { path, usedBytes, inodes } = images.usage();
+  return usageOf(images.usage());
+}
+
+/** A file system by a path on it, with what of it is used, as of now. */
+export function usageOf({ path, usedBytes, inodes }: { path: string; usedBytes: bigint; inodes: bigint }): Draft<FilesystemUsage> {
   return {
     timestamp: String(BigInt(Date.now()) * 1_000_000n),
     fs_id: { mountpoint: path },

@@ -11,6 +11,7 @@ import { publishToNats } from '../observe/nats.ts';
 import { backgroundOutput } from '../observe/output.ts';
 import { serveCadvisor } from './cadvisor/socket.ts';
 import { type Config, readCommand } from './config.ts';
+import { containerFilesystem } from './container-filesystem.ts';
 import { containerHandlers } from './container.ts';
 import { containerEvents } from './container-events.ts';
 import { controlHandlers } from './control.ts';
@@ -79,8 +80,8 @@ async function run(config: Config): Promise<void> {
       ...streamHandlers(context, streaming),
       ...happenings.handlers,
     },
-    image: imageHandlers(context.images, config.pinnedImages),
-    control: controlHandlers(context),
+    image: imageHandlers(context.images, config.pinnedImages, containerFilesystem(context, layers)),
+    control: controlHandlers(context, config.pinnedImages),
     log,
     rpc: metrics.rpc,
     limit: metrics.limit,

@@ -19,9 +19,9 @@ test.serial('berth pull prints the id of the image that berth images then lists 
   const id = await mustBerth(daemon, 'pull', name);
   t.regex(id, /^sha256:[0-9a-f]{64}$/);
   const [headline = '', ...lines] = (await mustBerth(daemon, 'images')).split('\n');
-  t.regex(headline, /^IMAGE +ID +SIZE$/);
+  t.regex(headline, /^IMAGE +ID +BUILT +SIZE +UNIQUE$/);
   t.is(lines.length, 2);
-  t.regex(lines.find((line) => line.startsWith(`${name} `)) ?? '', new RegExp(` ${id.slice(7, 19)} +[0-9.]+ MB$`));
+  t.regex(lines.find((line) => line.startsWith(`${name} `)) ?? '', new RegExp(` ${id.slice(7, 19)} .* [0-9.]+ MB +[0-9.]+ k?B$`));
   const listed = JSON.parse(await mustBerth(daemon, 'images', '--json')) as { id: string }[];
   t.true(listed.some((image) => image.id === id));
   await daemon.cri.call('RemoveImage', { image: { image: name } });

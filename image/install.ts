@@ -21,7 +21,9 @@ export type InstallOptions = {
   /** Runs changes of images and layers one after the other. */
   inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Removes those of the layers that no image has and no pull claims. */
-  dropUnused: (diffIds: readonly string[]) => Promise<void>;
+  dropUnused: (diffIds: readonly string[]) => Promise<unknown>;
+  /** Told of an image that is about to be answered. */
+  touch: (imageId: string) => void;
   layerLimits: LayerLimits;
   meter: Meter;
 };
@@ -31,12 +33,13 @@ const layersAtATime = 6;
 /** When what was found is here already: that image, under the reference's name too. */
 export async function adopt(
   found: Found,
-  { records, layers, inTurn }: Omit<InstallOptions, 'downloads'>,
+  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
 ): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
   const [, digest] = names;
   const known = catalog.byName(digest.name);
+  if (known !== undefined) touch(known.id);
   if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name)))
     return known;
   return inTurn(async () => {
@@ -58,7 +61,7 @@ export async function install(
   options: InstallOptions,
   signal: AbortSignal,
 ): Promise<Image> {
-  const { layers, records, meter, inTurn, dropUnused } = options;
+  const { layers, records, meter, inTurn, dropUnused, touch } = options;
   const { diffIds } = chosen.parsed;
   const release = layers.claim(diffIds);
   const flights: Flight<UnpackedLayer>[] = [];
@@ -82,6 +85,7 @@ export async function install(
         return records.save(recordOf(chosen), [manifest, ...namesOf(found)], layers.usageOf);
       }),
     );
+    touch(image.id);
     return image;
   } finally {
     const left = Promise.all(flights.map((flight) => flight.leave()));

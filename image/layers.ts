@@ -7,6 +7,10 @@ import { keyedQueue } from '../host/queue.ts';
 
 /** What a layer takes on the disk. */
 export type LayerUsage = { usedBytes: bigint; inodes: bigint };
+/** Both together. */
+export function addUsage(one: LayerUsage, other: LayerUsage): LayerUsage {
+  return { usedBytes: one.usedBytes + other.usedBytes, inodes: one.inodes + other.inodes };
+}
 /** Of a layer that nobody counted. */
 export const noUsage: LayerUsage = { usedBytes: 0n, inodes: 0n };
 

@@ -3,10 +3,12 @@ import type { Image } from './record.ts';
 /** True when a pattern is the image's id or one of its names; `*` in it stands for any text. */
 export function isPinned({ id, tags, digests }: Image, patterns: readonly string[]): boolean {
   const names = [id, ...tags, ...digests];
-  return patterns.map(expression).some((pattern) => names.some((name) => pattern.test(name)));
+  return patterns.map(matcher).some((matches) => names.some(matches));
 }
 
-function expression(pattern: string): RegExp {
+/** Tells of a text whether it is as the pattern says; `*` stands for any text. */
+export function matcher(pattern: string): (text: string) => boolean {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
+  const expression = new RegExp(`^${parts.join('.*')}$`, 's');
+  return (text) => expression.test(text);
 }

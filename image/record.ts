@@ -1,3 +1,4 @@
+import type { LayerUsage } from './layers.ts';
 import type { AuthConfig } from './registry/credential.ts';
 
 export type { AuthConfig };
@@ -43,6 +44,9 @@ export type Image = {
 /** One pull; `namespace` is that of the pod it is for, when there is one. */
 export type PullAsk = { reference: string; auth?: AuthConfig; namespace?: string; signal: AbortSignal };
 
+/** An image that was pruned, and what the layers took that went with it. */
+export type Pruned = { image: Image; freed: LayerUsage };
+
 /** The images of this machine. Reads answer from memory and never wait. */
 export type Images = {
   list(): readonly Image[];
@@ -55,12 +59,19 @@ export type Images = {
   pull(ask: PullAsk): Promise<Image>;
   /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
   remove(reference: string): Promise<void>;
+  /** Removes the images that nobody uses and that `wanted`, asked last of all, says. */
+  prune(wanted: (image: Image) => boolean): Promise<Pruned[]>;
+  /** Who uses the image, in words: containers, containers that have it as a volume, a create in flight. */
+  holders(image: Image): string[];
+  /** Wall clock of when somebody was last told by a pull that the image is here, nanoseconds since 1970. */
+  toldAtNs(image: Image): bigint;
   /** Keeps the image and its layers until the result is called; for a create in flight. Throws `not-found`. */
   lease(imageId: string): () => void;
   /** Layer directories, absolute, the topmost first, each once. */
   layerPaths(image: Image): string[];
   /** What the layers take, as counted when they were unpacked. */
   usage(): { path: string; usedBytes: bigint; inodes: bigint };
+  usageOf(diffId: string): LayerUsage;
   /** Ends pulls in flight and waits for what is being written. */
   close(): Promise<void>;
 };

@@ -6,7 +6,8 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
-import { openLayers, type Layers } from './layers.ts';
+import { addUsage, type Layers, type LayerUsage, noUsage, openLayers } from './layers.ts';
+import { createLeases } from './leases.ts';
 import type { Platform } from './manifest.ts';
 import { hostPlatform } from './platform.ts';
 import { createPuller } from './pull.ts';
@@ -16,6 +17,7 @@ import { credentialHelper } from './registry/credential-program.ts';
 import { openConfFile, type ConfFile } from './registry/conf-file.ts';
 import { candidates } from './registry/endpoint.ts';
 import { openRecords, type Records } from './records.ts';
+import { removals } from './remove.ts';
 
 /** What the images need from around them. */
 export type ImagesOptions = {
@@ -51,29 +53,23 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
 
   const queue = keyedQueue();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => queue.run('images', work);
-  const dropUnused = (diffIds: readonly string[]): Promise<void> =>
+  const dropUnused = (diffIds: readonly string[]): Promise<LayerUsage> =>
     inTurn(() => discardUnused(diffIds, records, layers));
   const platform = options.platform ?? (await thisMachine());
   const { authFiles, namespaceAuthDir } = options;
   const credentials = { authFiles, namespaceAuthDir, helper: credentialHelper(engine), log };
-  const puller = createPuller({ ...options, credentials, platform, records, layers, conf, inTurn, dropUnused });
   const leases = createLeases();
+  const { touch } = leases;
+  const puller = createPuller({ ...options, credentials, platform, records, layers, conf, inTurn, dropUnused, touch });
+  const holders = ({ id }: Image): string[] => [...options.usedBy(id), ...leases.holders(id)];
+  const find = (reference: string): Image | undefined => findImage(reference, records, conf);
   return {
     list: records.catalog.list,
-    find: (reference) => findImage(reference, records, conf),
+    find,
     pull: puller.pull,
-    async remove(reference) {
-      const gone = await inTurn(async () => {
-        const image = findImage(reference, records, conf);
-        if (image === undefined) return undefined;
-        requireUnused(image, reference, [...options.usedBy(image.id), ...leases.holders(image.id)]);
-        await records.remove(image.id);
-        return image;
-      });
-      if (gone === undefined) return;
-      options.publish({ type: 'image.removed', atNs: BigInt(Date.now()) * 1_000_000n, image: reference });
-      await dropUnused(gone.layers);
-    },
+    ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
+    holders,
+    toldAtNs: leases.touchedAtNs,
     lease(imageId) {
       if (records.catalog.byId(imageId) === undefined)
         throw new RuntimeError('not-found', `image ${imageId} is not here`);
@@ -81,6 +77,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     },
     layerPaths: (image) => [...new Set(image.layers.toReversed())].map(layers.pathOf),
     usage: layers.usage,
+    usageOf: layers.usageOf,
     async close() {
       await puller.close();
       await inTurn(() => Promise.resolve());
@@ -119,36 +116,13 @@ function findImage(reference: string, { catalog }: Records, conf: ConfFile): Ima
   return /^[a-f0-9]{12,63}$/.test(hex) ? catalog.byPrefix(hex) : undefined;
 }
 
-function requireUnused(image: Image, reference: string, users: readonly string[]): void {
-  if (users.length === 0) return;
-  const named = users.slice(0, 3).join(', ') + (users.length > 3 ? ` and ${users.length - 3} more` : '');
-  throw new RuntimeError('in-use', `image ${reference} (${image.id}) is used by ${named}: remove them first`);
-}
-
-async function discardUnused(diffIds: readonly string[], records: Records, layers: Layers): Promise<void> {
+/** Returns what they took. */
+async function discardUnused(diffIds: readonly string[], records: Records, layers: Layers): Promise<LayerUsage> {
   const used = new Set(records.catalog.list().flatMap((image) => image.layers));
   const unused = [...new Set(diffIds)].filter(
     (diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId),
   );
+  const freed = unused.map(layers.usageOf).reduce(addUsage, noUsage);
   await layers.discard(unused);
-}
-
-type Leases = { take(imageId: string): () => void; holders(imageId: string): string[] };
-
-function createLeases(): Leases {
-  const counts = new Map<string, number>();
-  return {
-    take(imageId) {
-      counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
-      let held = true;
-      return () => {
-        if (!held) return;
-        held = false;
-        const left = (counts.get(imageId) ?? 1) - 1;
-        if (left > 0) counts.set(imageId, left);
-        else counts.delete(imageId);
-      };
-    },
-    holders: (imageId) => (counts.has(imageId) ? ['a container that is being created'] : []),
-  };
+  return freed;
 }

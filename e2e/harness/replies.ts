@@ -69,7 +69,7 @@ export type ContainerEvent = {
   pod_sandbox_status: PodStatus | null;
   containers_statuses: ContainerStatus[];
 };
-export type FilesystemUsage = { used_bytes: { value: string }; fs_id: { mountpoint: string } };
+export type FilesystemUsage = { used_bytes: { value: string }; inodes_used: { value: string }; fs_id: { mountpoint: string } };
 /** What is told of pods and containers alike, as they were made with it. */
 export type Marked = { labels: Record<string, string>; annotations: Record<string, string>; created_at: string };
 export type PodState = 'SANDBOX_READY' | 'SANDBOX_NOTREADY';
