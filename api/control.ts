@@ -37,6 +37,6 @@ export type ControlRpcs = {
 
 /** The service that the command-line client asks besides the CRI: `berth.v1.Control` of control.proto. */
 export const controlService: Service<ControlRpcs> = serviceIn(
-  loadProto(fileURLToPath(new URL('control.proto', import.meta.url))),
+  loadProto(fileURLToPath(new URL('../api/control.proto', import.meta.url))),
   'berth.v1.Control',
 );

@@ -20,7 +20,7 @@ export type Draft<T> = T extends Buffer
       : T;
 
 /** Absolute path of the protobuf text that everything here is read from. */
-export const protoPath = fileURLToPath(new URL('runtime.proto', import.meta.url));
+export const protoPath = fileURLToPath(new URL('../api/runtime.proto', import.meta.url));
 
 const { messages, runtimeService, imageService } = load();
 export { imageService, runtimeService };

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { asRuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import { startedAs } from '../host/notify.ts';
@@ -34,6 +35,9 @@ const CLOSE_GRACE_MS = 5_000;
 const LOG_GRACE_MS = 1_000;
 
 process.title = 'berthd';
+// Small code matters more here than fast code. On the command line these would make V8 refuse the caches of compiled code
+// that Node brings for its own modules.
+for (const flag of ['--optimize-for-size', '--no-sparkplug']) setFlagsFromString(flag);
 await main();
 
 async function main(): Promise<void> {
@@ -160,6 +164,5 @@ function shown(config: Config, defaultRuntime: string): object {
 }
 
 function version(): string {
-  const file = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 }

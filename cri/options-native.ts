@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export function nativeProgram(): string {
   const named = process.env['BERTH_NATIVE'];
   if (named !== undefined && named !== '') return named;
-  const top = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../' : '../../', import.meta.url));
+  const top = fileURLToPath(new URL('../', import.meta.url));
   try {
     return top + readFileSync(`${top}dist/libexec/current`, 'utf8').trim();
   } catch {

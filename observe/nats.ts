@@ -57,7 +57,7 @@ function toMessage({ atNs, ...rest }: LifecycleEvent, id: string): Message {
 
 /** Connects again and again until `ending`; each outage is logged once. */
 async function stayConnected({ url, log, retryMs = 2000 }: NatsOptions, outbox: Outbox, ending: AbortSignal): Promise<void> {
-  const nats = await import('nats');
+  const { default: nats } = await import('nats');
   let away = false;
   while (!ending.aborted) {
     try {

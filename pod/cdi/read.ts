@@ -43,7 +43,7 @@ async function parsed(path: string): Promise<unknown> {
   if (path.endsWith('.json')) return JSON.parse(text);
   // Loaded when the first such file is met: most nodes have none. Version 1.1 is what Go programs write and read, with
   // octal numbers such as 0660.
-  const { parse } = await import('yaml');
+  const { parse } = (await import('yaml')).default;
   return parse(text, { version: '1.1' });
 }
 
