@@ -140,8 +140,8 @@ export type GroupMeasure = {
   limits: string;
 };
 
-/** One layer to fetch, verify and unpack in one pass. */
-export type FetchLayerAsk = {
+/** Where a blob is asked for, and as whom. */
+export type BlobSource = {
   url: string;
   /** Request headers, Authorization among them; never logged. */
   headers: Record<string, string>;
@@ -155,6 +155,10 @@ export type FetchLayerAsk = {
   clientPem: string;
   /** Skip certificate verification (registries.conf `insecure`). */
   insecure: boolean;
+};
+
+/** One layer to fetch, verify and unpack in one pass. */
+export type FetchLayerAsk = BlobSource & {
   /** Digest of the blob as served (sha256:… or sha512:…) and its exact size in bytes. */
   digest: string;
   sizeBytes: number;
@@ -231,8 +235,13 @@ export type EngineCalls = {
     ask: { path: string };
     reply: { totalBytes: string; freeBytes: string; totalInodes: string; freeInodes: string; type: string };
   };
-  /** While it runs the engine sends `progress` events `{of, bytes}` (compressed bytes so far), at most ten a second. */
+  /**
+   * While it runs the engine sends `progress` events `{of, bytes}` (compressed bytes so far), at most ten a second. When
+   * the source fails for good it sends `sourceLost` and waits for `giveSource`.
+   */
   fetchLayer: { ask: FetchLayerAsk; reply: FetchLayerReply };
+  /** Call `of` goes on with that source from the next byte on; with null it fails with the error it told. */
+  giveSource: { ask: { of: number; source: BlobSource | null }; reply: Record<string, never> };
   /** Settles the layers in their order, syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */
   commitLayers: { ask: { moves: LayerMove[] }; reply: Record<string, never> };
 };
@@ -240,5 +249,7 @@ export type EngineCalls = {
 /** Unasked messages of the engine. */
 export type EngineEvents = {
   progress: { of: number; bytes: string };
+  /** Call `of` cannot go on with its source after that many compressed bytes. */
+  sourceLost: { of: number; bytes: string; kind: string; message: string };
   log: { level: 'error' | 'warn' | 'info' | 'debug'; message: string };
 };

@@ -155,6 +155,21 @@ const engineCalls = {
     },
     reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
   },
+  giveSource: {
+    ask: {
+      of: 17,
+      source: {
+        url: 'https://mirror.example/v2/app/blobs/sha256:aa',
+        headers: { Authorization: 'Bearer abc' },
+        addresses: ['192.0.2.1'],
+        proxy: '',
+        caPem: '',
+        clientPem: '',
+        insecure: false,
+      },
+    },
+    reply: {},
+  },
   commitLayers: {
     ask: {
       moves: [
@@ -167,6 +182,7 @@ const engineCalls = {
 
 const engineEvents = {
   progress: { of: 17, bytes: '1048576' },
+  sourceLost: { of: 17, bytes: '1048576', kind: 'denied', message: 'the registry answers 401 Unauthorized' },
   log: { level: 'warn', message: 'no cpuset controller' },
 } satisfies EngineEvents;
 

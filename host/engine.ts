@@ -1,4 +1,5 @@
-import type { EngineCalls } from '../api/engine.ts';
+import type { BlobSource, EngineCalls } from '../api/engine.ts';
+import type { RuntimeError } from '../api/errors.ts';
 
 /** Options of one call of the engine. */
 export type CallOptions = {
@@ -6,6 +7,8 @@ export type CallOptions = {
   signal?: AbortSignal;
   /** Compressed bytes so far, for `fetchLayer`. */
   onProgress?: (bytes: bigint) => void;
+  /** For `fetchLayer`: where to go on instead of a source that failed after so many bytes; undefined: nowhere. */
+  onSourceLost?: (error: RuntimeError, bytes: bigint) => Promise<BlobSource | undefined>;
 };
 
 /** The running engine as the rest of berthd sees it; a call that the engine's death interrupts fails as `unavailable`. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineCalls, EngineEvents } from '../api/engine.ts';
-import { RuntimeError } from '../api/errors.ts';
+import { errorKind, RuntimeError } from '../api/errors.ts';
 import { encodeFrame, frameReader, PROTOCOL, type Reply } from '../api/frame.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { CallOptions, Engine } from './engine.ts';
@@ -113,7 +113,7 @@ async function live(options: EngineOptions): Promise<Life> {
   });
   const socket = child.stdio[3] as unknown as Duplex;
   const pending = pendingCalls('engine');
-  const progress = new Map<number, (bytes: bigint) => void>();
+  const listening = new Map<number, CallOptions>();
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(`cannot execute ${options.path}: ${error.message}`));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -125,7 +125,7 @@ async function live(options: EngineOptions): Promise<Life> {
   socket.on('data', (chunk: Buffer) => {
     try {
       for (const message of reader.feed(chunk)) {
-        if ('event' in message) onEvent(message as { event: string }, options.log, progress);
+        if ('event' in message) onEvent(message as { event: string });
         else pending.settle(message as Reply);
       }
     } catch (error) {
@@ -134,16 +134,32 @@ async function live(options: EngineOptions): Promise<Life> {
     }
   });
   const send = (frame: object): void => void socket.write(encodeFrame(frame));
+  const onEvent = (message: { event: string }): void => {
+    if (message.event === 'progress') {
+      const { of, bytes } = message as unknown as EngineEvents['progress'];
+      listening.get(of)?.onProgress?.(BigInt(bytes));
+    } else if (message.event === 'sourceLost') {
+      void giveSource(message as unknown as EngineEvents['sourceLost']);
+    } else if (message.event === 'log') {
+      const { level, message: text } = message as unknown as EngineEvents['log'];
+      options.log[level]?.(text, { from: 'engine' });
+    }
+  };
+  const giveSource = async ({ of, bytes, kind, message }: EngineEvents['sourceLost']): Promise<void> => {
+    const error = new RuntimeError(errorKind(kind), message);
+    const source = await listening.get(of)?.onSourceLost?.(error, BigInt(bytes)).catch(() => undefined);
+    await pending.ask('giveSource', { of, source: source ?? null }, send).answer.catch(() => undefined);
+  };
   const call = async (name: string, ask: object, how: CallOptions): Promise<Record<string, unknown>> => {
     const { id, answer } = pending.ask(name, ask, send);
     const cancel = (): void => void pending.ask('cancel', { of: id }, send).answer.catch(() => undefined);
     how.signal?.addEventListener('abort', cancel, { once: true });
-    if (how.onProgress) progress.set(id, how.onProgress);
+    listening.set(id, how);
     try {
       return await answer;
     } finally {
       how.signal?.removeEventListener('abort', cancel);
-      progress.delete(id);
+      listening.delete(id);
     }
   };
   const late = setTimeout(() => child.kill('SIGKILL'), HELLO_LIMIT_MS);
@@ -165,15 +181,5 @@ async function prepare({ stateDir, log }: EngineOptions, life: Life): Promise<vo
   } catch (error) {
     life.kill();
     throw error;
-  }
-}
-
-function onEvent(message: { event: string }, log: Log, progress: Map<number, (bytes: bigint) => void>): void {
-  if (message.event === 'progress') {
-    const { of, bytes } = message as unknown as EngineEvents['progress'];
-    progress.get(of)?.(BigInt(bytes));
-  } else if (message.event === 'log') {
-    const { level, message: text } = message as unknown as EngineEvents['log'];
-    log[level]?.(text, { from: 'engine' });
   }
 }

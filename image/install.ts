@@ -107,10 +107,10 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
   return missing;
 }
 
-function download(layer: LayerAsk, { client }: Found, options: InstallOptions): Flight<UnpackedLayer> {
+function download(layer: LayerAsk, { content }: Found, options: InstallOptions): Flight<UnpackedLayer> {
   const { downloads, engine, layers, layerLimits: limits, meter } = options;
   return downloads.join(layer.diffId, async (signal) => {
-    const unpacked = await fetchLayer(layer, { from: client, engine, temporary: layers.temporary, limits, signal });
+    const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, signal });
     meter.count('image_pull_bytes', layer.descriptor.sizeBytes);
     return unpacked;
   });

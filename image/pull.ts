@@ -1,6 +1,6 @@
 import { whileDoing } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
-import { timed } from '../api/observe.ts';
+import { type Log, timed } from '../api/observe.ts';
 import { createFlights, waitFor } from './flights.ts';
 import { adopt, install, type InstallOptions } from './install.ts';
 import type { UnpackedLayer } from './layers.ts';
@@ -15,7 +15,8 @@ import { candidates, endpoints } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { placesOf } from './registry/place.ts';
 import { retrying } from './registry/retry.ts';
-import { choose, find, type Source } from './resolve.ts';
+import { type Candidate, choose, find } from './resolve.ts';
+import { openSources } from './sources.ts';
 
 /** What pulling needs. */
 export type PullOptions = Omit<InstallOptions, 'downloads'> & {
@@ -24,6 +25,7 @@ export type PullOptions = Omit<InstallOptions, 'downloads'> & {
   certsDirs: readonly string[];
   credentials: CredentialsOptions;
   platform: Platform;
+  log: Log;
   publish: Publish;
 };
 
@@ -32,30 +34,32 @@ export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void
 
 /** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
 export function createPuller(options: PullOptions): Puller {
-  const { conf, layers, meter, platform } = options;
+  const { conf, layers, log, meter, platform } = options;
   const http = createHttp();
   const tokens: TokenCache = new Map();
   const pulls = createFlights<Image>();
   const downloads = createFlights<UnpackedLayer>((unpacked) => layers.removeUnpacked(unpacked));
 
-  const sourcesOf = (reference: Reference, credentials: Credentials): Promise<Source[]>[] =>
-    endpoints(reference, conf.current()).map(async (endpoint) => {
-      const places = await placesOf(endpoint, reference.digest !== '', options.certsDirs);
-      return Promise.all(
-        places.map(async (place) => {
-          const credential = await credentials.of(place, [reference.domain, place.host]);
-          return { reference, client: createRegistryClient({ http, tokens, credential, place }) };
-        }),
-      );
-    });
+  const candidateOf = (reference: Reference, credentials: Credentials): Candidate => ({
+    reference,
+    sources: openSources(() =>
+      endpoints(reference, conf.current()).map((endpoint) => async () => {
+        const places = await placesOf(endpoint, reference.digest !== '', options.certsDirs);
+        return places.map((place) => {
+          const credential = () => credentials.of(place, [reference.domain, place.host]);
+          return createRegistryClient({ http, tokens, credential, place });
+        });
+      }),
+    ),
+  });
   const run = async (
     references: readonly Reference[],
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<Image> => {
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
-      const sources = (await Promise.all(references.flatMap((reference) => sourcesOf(reference, credentials)))).flat();
-      const found = await retrying(signal, () => find(sources, signal));
+      const places = references.map((reference) => candidateOf(reference, credentials));
+      const found = await retrying(signal, () => find(places, signal, log));
       const known = await adopt(found, options);
       return known ?? { found, chosen: await retrying(signal, () => choose(found, platform, signal)) };
     });

@@ -1,14 +1,17 @@
 import { asRuntimeError, RuntimeError } from '../api/errors.ts';
+import type { Log } from '../api/observe.ts';
 import { parseConfig, type ParsedConfig } from './config.ts';
+import { type Content, openContent } from './content.ts';
 import { maxConfigBytes, parseManifest, type Manifest, type Platform } from './manifest.ts';
 import { choosePlatform, requirePlatform } from './platform.ts';
-import type { RegistryClient, ServedManifest } from './registry/client.ts';
+import type { ServedManifest } from './registry/client.ts';
 import type { Reference } from './reference.ts';
+import { allFailed, type Sources } from './sources.ts';
 
-/** Where an image may be. */
-export type Source = { reference: Reference; client: RegistryClient };
-/** Where an image was found, and what its reference points at there. */
-export type Found = Source & { top: ServedManifest };
+/** What an image's name may mean, and the registries that may have it. */
+export type Candidate = { reference: Reference; sources: Sources };
+/** The reference of an image that was found, what it points at, and the way to the rest. */
+export type Found = { reference: Reference; top: ServedManifest; content: Content };
 /** The image for this machine. */
 export type Chosen = {
   manifest: Manifest;
@@ -19,27 +22,28 @@ export type Chosen = {
 };
 
 /** Asks one after the other until one has the image; the last failure decides the kind, its message tells all. */
-export async function find(sources: readonly Source[], signal: AbortSignal): Promise<Found> {
+export async function find(candidates: readonly Candidate[], signal: AbortSignal, log: Log): Promise<Found> {
   const failures: RuntimeError[] = [];
-  for (const { reference, client } of sources) {
-    try {
-      return { reference, client, top: await client.manifest(reference.digest || reference.tag, signal) };
-    } catch (error) {
-      signal.throwIfAborted();
-      failures.push(asRuntimeError(error));
+  for (const { reference, sources } of candidates) {
+    for await (const { index, client } of sources.from(0)) {
+      try {
+        if (client instanceof RuntimeError) throw client;
+        const top = await client.manifest(reference.digest || reference.tag, signal);
+        return { reference, top, content: openContent(sources, index, log) };
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(asRuntimeError(error));
+      }
     }
   }
-  const last = failures.at(-1);
-  if (last === undefined) throw new RuntimeError('internal', 'there is no registry to ask');
-  if (failures.length === 1) throw last;
-  throw new RuntimeError(last.kind, failures.map(({ message }) => message).join('; '), last);
+  throw allFailed(failures);
 }
 
 /** Follows lists to the manifest for `platform` and reads its configuration; all bytes have their digests. */
-export async function choose({ client, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
-  const served = await manifestFor(client, top, platform, signal);
+export async function choose({ content, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
+  const served = await manifestFor(content, top, platform, signal);
   const { manifest } = served;
-  const rawConfig = await client.blob(manifest.config, maxConfigBytes, signal);
+  const rawConfig = await content.blob(manifest.config, maxConfigBytes, signal);
   const parsed = parseConfig(rawConfig);
   if (served.digest === top.digest) requirePlatform(parsed.config, platform);
   if (parsed.diffIds.length !== manifest.layers.length) {
@@ -55,7 +59,7 @@ export async function choose({ client, top }: Found, platform: Platform, signal:
 const maxDepth = 2;
 
 async function manifestFor(
-  client: RegistryClient,
+  content: Content,
   top: ServedManifest,
   platform: Platform,
   signal: AbortSignal,
@@ -64,7 +68,7 @@ async function manifestFor(
   for (let depth = 0; depth <= maxDepth; depth++) {
     const read = parseManifest(served.json, served.contentType);
     if (read.kind === 'manifest') return { manifest: read, digest: served.digest };
-    served = await client.manifest(choosePlatform(read, platform).digest, signal);
+    served = await content.manifest(choosePlatform(read, platform).digest, signal);
   }
   throw new RuntimeError('unsupported', `image indexes nested deeper than ${maxDepth} are not followed`);
 }

@@ -1,27 +1,19 @@
 import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import type { BlobSource } from '../../api/engine.ts';
 import { isKind, RuntimeError } from '../../api/errors.ts';
 import { acceptManifests, maxManifestBytes, type Descriptor } from '../manifest.ts';
 import { isDigest } from '../reference.ts';
-import { createAuthorizer, type TokenCache } from './authorize.ts';
+import { type Authorizer, createAuthorizer, type TokenCache } from './authorize.ts';
 import type { Credential } from './credential.ts';
 import type { Http, HttpAnswer } from './http.ts';
 import type { Place } from './place.ts';
 import { proxyFor } from './proxy.ts';
-import type { Trust } from './trust.ts';
+import { RegistryBusy, retryAfterMs } from './retry.ts';
 
 /** A manifest as served; its bytes have the digest. */
 export type ServedManifest = { json: string; contentType: string; digest: string };
-/** Where the bytes of a blob come from once redirects are followed; the headers may hold secrets. */
-export type BlobSource = {
-  url: string;
-  headers: Record<string, string>;
-  /** Of the URL's host, or of the proxy's. */
-  addresses: string[];
-  /** Empty for none; may hold credentials. */
-  proxy: string;
-} & Trust;
 
 /**
  * Reads one repository of one registry (OCI distribution spec, pull). Errors: `registry-unavailable` when it cannot be
@@ -31,6 +23,7 @@ export type RegistryClient = {
   place: Place;
   manifest(tagOrDigest: string, signal: AbortSignal): Promise<ServedManifest>;
   blob(descriptor: Descriptor, maxBytes: number, signal: AbortSignal): Promise<string>;
+  /** Where the bytes of a blob come from once redirects are followed. */
   locate(digest: string, signal: AbortSignal): Promise<BlobSource>;
 };
 
@@ -38,7 +31,8 @@ export type RegistryClient = {
 export type ClientOptions = {
   http: Http;
   tokens: TokenCache;
-  credential: Credential;
+  /** Looked up once, for the first request. */
+  credential: () => Promise<Credential>;
   place: Place;
 };
 type Ask = { path: string; headers: Record<string, string>; maxBytes: number; signal: AbortSignal };
@@ -83,7 +77,9 @@ function authorizedGet({
   place,
 }: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
   const { host, repository, trust, namespace } = place;
-  const authorizer = createAuthorizer({ http, tokens, credential, host, repository, trust });
+  let looked: Promise<Authorizer> | undefined;
+  const authorizerOf = (): Promise<Authorizer> =>
+    (looked ??= credential().then((found) => createAuthorizer({ http, tokens, credential: found, host, repository, trust })));
   const query = namespace === '' ? '' : `?ns=${encodeURIComponent(namespace)}`;
   let working: string | undefined;
 
@@ -101,6 +97,7 @@ function authorizedGet({
   };
   /** Plain HTTP and HTTPS are tried in the place's order until one of them answers. */
   const first = async (ask: Ask): Promise<HttpAnswer> => {
+    const authorizer = await authorizerOf();
     let failed: unknown;
     for (const baseUrl of working === undefined ? place.baseUrls : [working]) {
       try {
@@ -118,6 +115,7 @@ function authorizedGet({
     let answer = await first(ask);
     const challenge = answer.headers['www-authenticate'];
     if (answer.status === 401 && challenge !== undefined && working !== undefined) {
+      const authorizer = await authorizerOf();
       const header = await authorizer.answer(working, challenge, ask.signal);
       if (header !== undefined) answer = await send(working, ask, header);
     }
@@ -126,7 +124,7 @@ function authorizedGet({
   };
 }
 
-function requireSuccess({ status, body }: HttpAnswer, place: Place, path: string): void {
+function requireSuccess({ status, body, headers }: HttpAnswer, place: Place, path: string): void {
   if ((status >= 200 && status < 300) || status === 416) return;
   const where = nameOf(place);
   const said = status >= 400 ? messageIn(body) : '';
@@ -135,9 +133,15 @@ function requireSuccess({ status, body }: HttpAnswer, place: Place, path: string
   }
   if (status === 404) throw new RuntimeError('not-found', `${where}: ${path} does not exist${said}`);
   if (status >= 500 || status === 429 || status === 408) {
-    throw new RuntimeError('registry-unavailable', `${where}: the registry answered ${status}${said}`);
+    throw busy(`${where}: the registry answered ${status}${said}`, headers['retry-after']);
   }
   throw new RuntimeError('unsupported', `${where}: the registry answered ${status} for ${path}${said}`);
+}
+
+function busy(message: string, retryAfter: string | undefined): RuntimeError {
+  const pauseMs = retryAfterMs(retryAfter, Date.now());
+  if (pauseMs === 0) return new RuntimeError('registry-unavailable', message);
+  return new RegistryBusy(`${message}, and asks for a pause of ${Math.ceil(pauseMs / 1000)} s`, pauseMs);
 }
 
 /** The first error of a registry's JSON answer, short and printable. */

@@ -83,7 +83,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     side.call::<engine::CommitLayersAsk, engine::Done>("commitLayers");
 
     let layer: FetchLayerAsk = side.ask("fetchLayer");
-    assert_eq!((layer.size_bytes, layer.addresses.len()), (5_000_000_000, 2));
+    assert_eq!((layer.size_bytes, layer.source.addresses.len()), (5_000_000_000, 2));
     assert_eq!((layer.limits.unpacked_bytes, layer.limits.entries), (64 << 30, 10_000_000));
     let fetched = FetchedLayer {
         unpacked_bytes: 9_007_199_254_740_993,
@@ -92,6 +92,9 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
         implied: vec!["tmp".to_owned()],
     };
     assert_eq!(json!(fetched), side.examples["calls"]["fetchLayer"]["reply"]);
+    let given: engine::GiveSourceAsk = side.ask("giveSource");
+    assert_eq!((given.of, given.source.unwrap().addresses.len()), (17, 1));
+    assert_eq!(json!(engine::Done {}), side.examples["calls"]["giveSource"]["reply"]);
     side.all_seen();
 }
 
@@ -99,6 +102,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
 fn every_event_of_the_engine_is_said_as_declared() {
     let side = Side::read("engine");
     side.same::<engine::ProgressEvent>("events", "progress");
+    side.same::<engine::SourceLostEvent>("events", "sourceLost");
     side.same::<engine::LogEvent>("events", "log");
 }
 

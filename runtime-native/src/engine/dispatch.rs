@@ -25,6 +25,7 @@ pub fn dispatch(engine: &Arc<Engine>, body: Vec<u8>) {
     match ask.call.as_str() {
         "hello" => engine.outbox.reply(ask.id, &parse(&body).and_then(|ask| hello(&ask))),
         "cancel" => engine.outbox.reply(ask.id, &parse(&body).map(|ask| cancel(engine, &ask))),
+        "giveSource" => engine.outbox.reply(ask.id, &parse(&body).map(|ask| engine.given_sources.give(ask))),
         name => match choose(name, &body) {
             Ok((lane, act)) => submit(engine, ask.id, lane, act, body),
             Err(error) => engine.outbox.reply::<Done>(ask.id, &Err(error)),

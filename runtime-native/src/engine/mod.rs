@@ -54,6 +54,7 @@ pub struct Engine {
     pub lanes: lanes::Lanes,
     pub state_lock: state_lock::StateLock,
     pub open_groups: open_groups::OpenGroups,
+    pub given_sources: fetch::GivenSources,
     /// The file this process was started from; shims are started from it too.
     pub exe: std::path::PathBuf,
 }
@@ -69,6 +70,7 @@ pub fn main() -> ExitCode {
             calls: call::Calls::default(),
             lanes: lanes::Lanes::new(),
             open_groups: open_groups::OpenGroups::new(),
+            given_sources: fetch::GivenSources::default(),
             state_lock: state_lock::StateLock::default(),
             exe,
         });

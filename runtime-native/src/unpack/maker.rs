@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::digest::{Digest, Sum, Summed};
 use super::fault;
-use super::fetch::Blob;
+use super::fetch::{Blob, Sources};
 use super::inflate::Inflate;
 use super::limits::Limits;
 use super::messages::{Compression, FetchLayerAsk};
@@ -28,8 +28,13 @@ pub struct Maker {
 
 impl Maker {
     /// Prepares to fetch the blob of `ask`; `invalid` when the ask is malformed.
-    pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>, used: Receiver<Vec<u8>>) -> Result<Self, FrameError> {
-        let blob = Summed::new(Blob::new(ask, flow)?, &Digest::parse(&ask.digest)?);
+    pub fn new(
+        ask: &FetchLayerAsk,
+        sources: Arc<dyn Sources>,
+        flow: Arc<Flow>,
+        used: Receiver<Vec<u8>>,
+    ) -> Result<Self, FrameError> {
+        let blob = Summed::new(Blob::new(ask, sources, flow)?, &Digest::parse(&ask.digest)?);
         let diff_id = Digest::parse(&ask.diff_id)?;
         Ok(Self { blob, compression: ask.compression, diff_id, limits: ask.limits, used })
     }

@@ -16,10 +16,10 @@ pub enum Compression {
     None,
 }
 
-/// One layer to fetch, verify and unpack in one pass.
+/// Where a blob is asked for, and as whom.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FetchLayerAsk {
+pub struct BlobSource {
     pub url: String,
     /// Request headers, Authorization among them; never printed.
     pub headers: BTreeMap<String, String>,
@@ -33,6 +33,14 @@ pub struct FetchLayerAsk {
     pub client_pem: String,
     /// Skips certificate verification.
     pub insecure: bool,
+}
+
+/// One layer to fetch, verify and unpack in one pass.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchLayerAsk {
+    #[serde(flatten)]
+    pub source: BlobSource,
     /// Digest of the blob as served (`sha256:…` or `sha512:…`).
     pub digest: String,
     /// Exact size of the blob in bytes.

@@ -17,9 +17,11 @@ mod tests;
 mod tree;
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-pub use self::messages::{FetchLayerAsk, FetchedLayer};
+pub use self::fetch::Sources;
+pub use self::messages::{BlobSource, FetchLayerAsk, FetchedLayer};
 pub use self::settle::settle;
 use self::stream::TarStream;
 use self::tar::Archive;
@@ -28,25 +30,28 @@ use crate::frame::FrameError;
 
 /// Fetches the blob of `ask`, checks its digest, size and diffID, and unpacks it below `ask.target`, which it makes.
 ///
-/// `progress` is told the blob's bytes so far, at most ten times a second; `cancelled` is looked at as often.
+/// `progress` is told the blob's bytes so far, at most ten times a second; `cancelled` is looked at as often. `sources`
+/// is asked when the source of `ask` fails for good: the blob goes on from the next one at the same byte.
 /// On any error nothing is left at the target. Kinds: `denied`, `not-found`, `registry-unavailable`, `unavailable`
 /// (the registry), `corrupt`, `invalid`, `unsupported` (the layer), `exhausted` (a limit, the disk), `exists`,
 /// `cancelled`.
 pub fn fetch_layer(
     ask: &FetchLayerAsk,
+    sources: Arc<dyn Sources>,
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    fetch_and_unpack(ask, progress, cancelled)
+    fetch_and_unpack(ask, sources, progress, cancelled)
         .map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
 }
 
 fn fetch_and_unpack(
     ask: &FetchLayerAsk,
+    sources: Arc<dyn Sources>,
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    let stream = TarStream::start(ask, progress, cancelled)?;
+    let stream = TarStream::start(ask, sources, progress, cancelled)?;
     let tree = Tree::create(&ask.target, ask.limits)?;
     unpack(stream, tree).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.

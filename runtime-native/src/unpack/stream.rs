@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fault;
+use super::fetch::Sources;
 use super::maker::Maker;
 use super::messages::FetchLayerAsk;
 use crate::frame::FrameError;
@@ -54,13 +55,14 @@ impl<'a> TarStream<'a> {
     /// Starts to fetch the blob of `ask`.
     pub fn start(
         ask: &FetchLayerAsk,
+        sources: Arc<dyn Sources>,
         progress: &'a dyn Fn(u64),
         cancelled: &'a AtomicBool,
     ) -> Result<Self, FrameError> {
         let (part_sender, parts) = sync_channel(CHUNKS_AHEAD);
         let (used, used_chunks) = channel();
         let flow = Arc::new(Flow::default());
-        let maker = Maker::new(ask, flow.clone(), used_chunks)?;
+        let maker = Maker::new(ask, sources, flow.clone(), used_chunks)?;
         thread::Builder::new()
             .name("layer-fetch".to_owned())
             .spawn(move || maker.run(&part_sender))

@@ -3,18 +3,19 @@
 mod location;
 mod pace;
 mod request;
+mod retry_after;
 mod trust;
 mod wire;
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::request::{Request, Trouble};
 use super::fault;
-use super::messages::FetchLayerAsk;
+use super::messages::{BlobSource, FetchLayerAsk};
 use super::stream::Flow;
 use crate::frame::FrameError;
 
@@ -24,9 +25,22 @@ const ATTEMPTS: u32 = 5;
 const FRESH_BYTES: u64 = 1 << 20;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Reads the blob; a broken or stalled connection is replaced by another one from the next byte on.
+/// A pause that a registry asks for is kept up to this; one that wants more has to be asked later.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Who knows where else a blob may be had.
+pub trait Sources: Send + Sync {
+    /// Another source in place of one that failed with `error` after `offset` bytes of the blob; `None`: there is none.
+    /// May take long; ends early once `abandoned` is set.
+    fn instead(&self, error: &FrameError, offset: u64, abandoned: &AtomicBool) -> Option<BlobSource>;
+}
+
+/// Reads the blob; a broken or stalled connection is replaced by another one from the next byte on, and a source that
+/// gives no more (an expired token, a mirror that went away) by another source.
 pub struct Blob {
+    ask: FetchLayerAsk,
     request: Request,
+    sources: Arc<dyn Sources>,
     size_bytes: u64,
     offset: u64,
     body: Option<Box<dyn Read + Send>>,
@@ -38,10 +52,11 @@ pub struct Blob {
 
 impl Blob {
     /// Prepares to fetch the blob of `ask`; the first read connects.
-    pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>) -> Result<Self, FrameError> {
-        let request = Request::new(ask, flow.clone())?;
+    pub fn new(ask: &FetchLayerAsk, sources: Arc<dyn Sources>, flow: Arc<Flow>) -> Result<Self, FrameError> {
+        let ask = ask.clone();
+        let request = Request::new(&ask, flow.clone())?;
         let size_bytes = ask.size_bytes;
-        Ok(Self { request, size_bytes, offset: 0, body: None, failures: 0, attempt_offset: 0, flow })
+        Ok(Self { ask, request, sources, size_bytes, offset: 0, body: None, failures: 0, attempt_offset: 0, flow })
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
@@ -62,7 +77,7 @@ impl Blob {
             Err(error) => {
                 let (offset, size) = (self.offset, self.size_bytes);
                 let message = format!("the connection broke off after {offset} of {size} bytes: {error}");
-                return Err(Trouble::Passing(FrameError::new("registry-unavailable", message)));
+                return Err(Trouble::passing(message));
             }
         };
         if count as u64 > left {
@@ -71,7 +86,7 @@ impl Blob {
         }
         if count == 0 && left > 0 {
             let message = format!("the connection ended after {} of {} bytes", self.offset, self.size_bytes);
-            return Err(Trouble::Passing(FrameError::new("registry-unavailable", message)));
+            return Err(Trouble::passing(message));
         }
         self.offset += count as u64;
         self.flow.blob_bytes.store(self.offset, Ordering::Relaxed);
@@ -79,7 +94,7 @@ impl Blob {
     }
 
     /// Waits before the next attempt; the error again when it was the last one.
-    fn back_off(&mut self, error: FrameError) -> Result<(), FrameError> {
+    fn back_off(&mut self, error: FrameError, asked: Duration) -> Result<(), FrameError> {
         self.body = None;
         if self.offset - self.attempt_offset >= FRESH_BYTES {
             self.failures = 0;
@@ -89,7 +104,11 @@ impl Blob {
             let message = format!("{} (attempt {} of {ATTEMPTS})", error.message, self.failures);
             return Err(FrameError::new(&error.kind, message));
         }
-        let pause = FIRST_BACKOFF * 2u32.pow(self.failures - 1);
+        if asked > LONGEST_PAUSE {
+            let message = format!("{}, and asks for a pause of {} s", error.message, asked.as_secs());
+            return Err(FrameError::new(&error.kind, message));
+        }
+        let pause = asked.max(FIRST_BACKOFF * 2u32.pow(self.failures - 1));
         let started = Instant::now();
         while started.elapsed() < pause {
             if self.flow.abandoned.load(Ordering::Relaxed) {
@@ -97,6 +116,16 @@ impl Blob {
             }
             thread::sleep(Duration::from_millis(50));
         }
+        Ok(())
+    }
+
+    /// Goes on with another source from the next byte on; the error again when there is none.
+    fn replace_source(&mut self, error: FrameError) -> Result<(), FrameError> {
+        self.body = None;
+        let Some(source) = self.sources.instead(&error, self.offset, &self.flow.abandoned) else { return Err(error) };
+        self.ask.source = source;
+        self.request = Request::new(&self.ask, self.flow.clone())?;
+        self.failures = 0;
         Ok(())
     }
 }
@@ -110,7 +139,12 @@ impl Read for Blob {
             match self.try_read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(Trouble::Final(error)) => return Err(fault::wrap(error)),
-                Err(Trouble::Passing(error)) => self.back_off(error).map_err(fault::wrap)?,
+                Err(Trouble::Source(error)) => self.replace_source(error).map_err(fault::wrap)?,
+                Err(Trouble::Passing(error, pause)) => {
+                    if let Err(error) = self.back_off(error, pause) {
+                        self.replace_source(error).map_err(fault::wrap)?;
+                    }
+                }
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Body, Proxy};
 
 use super::location;
+use super::retry_after::retry_after;
 use super::trust;
 use super::wire::{Addresses, WireConnector};
 use crate::frame::FrameError;
@@ -19,9 +20,23 @@ const REDIRECTS: usize = 5;
 
 /// Why a request brought no blob.
 pub enum Trouble {
-    /// Another attempt may do better.
-    Passing(FrameError),
+    /// Another attempt may do better, after the pause that the registry asked for.
+    Passing(FrameError, Duration),
+    /// This source will not do, another one may.
+    Source(FrameError),
+    /// The bytes themselves are wrong, and they have been handed on.
     Final(FrameError),
+}
+
+impl Trouble {
+    /// A connection that failed.
+    pub fn passing(message: impl Into<String>) -> Self {
+        Self::Passing(FrameError::new("registry-unavailable", message), Duration::ZERO)
+    }
+
+    fn source(kind: &str, message: impl Into<String>) -> Self {
+        Self::Source(FrameError::new(kind, message))
+    }
 }
 
 /// What is asked for, and of whom.
@@ -36,8 +51,9 @@ impl Request {
     /// Prepares requests for the blob of `ask`; connects to nothing yet.
     pub fn new(ask: &FetchLayerAsk, flow: Arc<Flow>) -> Result<Self, FrameError> {
         let invalid = |what: &str| FrameError::new("invalid", format!("{what} of the layer's request is malformed"));
-        let uri: Uri = ask.url.parse().map_err(|_| invalid("url"))?;
-        let proxy = match ask.proxy.as_str() {
+        let source = &ask.source;
+        let uri: Uri = source.url.parse().map_err(|_| invalid("url"))?;
+        let proxy = match source.proxy.as_str() {
             "" => None,
             url => Some(Proxy::new(url).map_err(|_| invalid("proxy"))?),
         };
@@ -46,7 +62,7 @@ impl Request {
             None => uri.host().ok_or_else(|| invalid("url"))?.to_owned(),
         };
         let mut headers = HeaderMap::new();
-        for (name, value) in &ask.headers {
+        for (name, value) in &source.headers {
             let name: HeaderName = name.parse().map_err(|_| invalid("a header name"))?;
             let value = HeaderValue::from_str(value).map_err(|_| invalid("a header value"))?;
             headers.insert(name, value);
@@ -58,11 +74,11 @@ impl Request {
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
             .proxy(proxy)
-            .tls_config(trust::tls_config(ask)?)
+            .tls_config(trust::tls_config(source)?)
             .build();
         let stall = Duration::from_millis(ask.stall_ms);
         let wire = WireConnector { min_bytes: ask.min_bytes_per_stall, stall, flow };
-        let addresses = Addresses { host, given: ask.addresses.clone() };
+        let addresses = Addresses { host, given: source.addresses.clone() };
         let connector = ConnectProxyConnector::default().chain(wire).chain(RustlsConnector::default());
         let agent = Agent::with_parts(config, connector, addresses);
         Ok(Self { agent, uri, headers, size_bytes: ask.size_bytes })
@@ -76,7 +92,7 @@ impl Request {
         let skip = std::io::copy(&mut body.by_ref().take(skipped), &mut std::io::sink());
         match skip {
             Ok(bytes) if bytes == skipped => Ok(body),
-            _ => Err(Trouble::Passing(FrameError::new("registry-unavailable", "the connection broke off"))),
+            _ => Err(Trouble::passing("the connection broke off")),
         }
     }
 
@@ -99,13 +115,12 @@ impl Request {
             }
             let target = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let Some(next) = target.and_then(|target| location::resolve(&uri, target)) else {
-                let message = format!("{} redirects to nowhere", origin(&uri));
-                return Err(Trouble::Final(FrameError::new("unavailable", message)));
+                return Err(Trouble::source("unavailable", format!("{} redirects to nowhere", origin(&uri))));
             };
             uri = next;
         }
         let message = format!("{} redirects more than {REDIRECTS} times", origin(&self.uri));
-        Err(Trouble::Final(FrameError::new("unavailable", message)))
+        Err(Trouble::source("unavailable", message))
     }
 
     /// How many bytes of the answer come before `offset`, or why the answer will not do.
@@ -116,14 +131,14 @@ impl Request {
             StatusCode::OK => (0, length),
             StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
                 Some((start, total)) if start <= offset => (start, total),
-                _ => return Err(refusal("unavailable", "answers another range than asked for")),
+                _ => return Err(Trouble::source("unavailable", "the registry answers another range than asked for")),
             },
-            _ => return Err(status_trouble(status)),
+            _ => return Err(status_trouble(status, response.headers())),
         };
         match length {
             Some(length) if length != self.size_bytes => {
                 let message = format!("blob should have {} bytes, the registry has {length}", self.size_bytes);
-                Err(Trouble::Final(FrameError::new("corrupt", message)))
+                Err(Trouble::source("corrupt", message))
             }
             _ => Ok(offset - start),
         }
@@ -142,23 +157,21 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     Some((start.parse().ok()?, total.parse().ok()))
 }
 
-fn status_trouble(status: StatusCode) -> Trouble {
+fn status_trouble(status: StatusCode, headers: &HeaderMap) -> Trouble {
     let answered = format!("the registry answers {status}");
     match status.as_u16() {
-        401 | 403 => refusal("denied", &answered),
-        404 => refusal("not-found", &answered),
-        408 | 429 | 500..=599 => Trouble::Passing(FrameError::new("registry-unavailable", answered)),
-        _ => refusal("unavailable", &answered),
+        401 | 403 => Trouble::source("denied", answered),
+        404 => Trouble::source("not-found", answered),
+        408 | 429 | 500..=599 => {
+            Trouble::Passing(FrameError::new("registry-unavailable", answered), retry_after(headers, SystemTime::now()))
+        }
+        _ => Trouble::source("unavailable", answered),
     }
-}
-
-fn refusal(kind: &str, message: &str) -> Trouble {
-    Trouble::Final(FrameError::new(kind, message))
 }
 
 fn connection_trouble(uri: &Uri, error: &ureq::Error) -> Trouble {
     let failure = FrameError::new("registry-unavailable", format!("{}: {error}", origin(uri)));
-    if is_certificate_error(error) { Trouble::Final(failure) } else { Trouble::Passing(failure) }
+    if is_certificate_error(error) { Trouble::Source(failure) } else { Trouble::Passing(failure, Duration::ZERO) }
 }
 
 fn is_certificate_error(error: &ureq::Error) -> bool {

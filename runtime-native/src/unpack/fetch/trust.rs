@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 use crate::frame::FrameError;
-use crate::unpack::messages::FetchLayerAsk;
+use crate::unpack::messages::BlobSource;
 
 /// Where distributions keep the bundle; the first that can be read is taken.
 const BUNDLES: [&str; 4] = [
@@ -15,23 +15,23 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// TLS settings that trust the system's bundle (`SSL_CERT_FILE` first) and the ask's CA; with `insecure` any
+/// TLS settings that trust the system's bundle (`SSL_CERT_FILE` first) and the source's CA; with `insecure` any
 /// certificate will do.
-pub fn tls_config(ask: &FetchLayerAsk) -> Result<TlsConfig, FrameError> {
+pub fn tls_config(source: &BlobSource) -> Result<TlsConfig, FrameError> {
     let mut roots = Vec::new();
-    if !ask.insecure {
+    if !source.insecure {
         let named = std::env::var("SSL_CERT_FILE").unwrap_or_default();
         let mut bundles = [named.as_str()].into_iter().chain(BUNDLES);
         let bundle = bundles.find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
         roots.extend(certificates(&bundle).filter_map(Result::ok));
-        for certificate in certificates(ask.ca_pem.as_bytes()) {
+        for certificate in certificates(source.ca_pem.as_bytes()) {
             roots.push(certificate.map_err(|error| invalid("caPem", &error))?);
         }
     }
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .client_cert(client(&ask.client_pem)?)
-        .disable_verification(ask.insecure)
+        .client_cert(client(&source.client_pem)?)
+        .disable_verification(source.insecure)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build())
 }

@@ -10,5 +10,6 @@ mod scratch;
 mod secure;
 mod server;
 mod settle;
+mod sources;
 mod transfer;
 mod tree;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::scratch::Scratch;
 use super::server::{Request, Server, respond, respond_length, serve};
-use super::transfer::{ask, fetch, gzip, hex, noise, refusal};
+use super::transfer::{ask, fetch, gzip, hex, noise, none, refusal};
 use crate::unpack::messages::Compression::{Gzip, None as Plain, Zstd};
 
 #[test]
@@ -24,7 +24,8 @@ fn every_compression_unpacks_to_the_same_tree() {
         let mut ask = ask(&scratch, server.port(), &blob, compression, &tar);
         ask.digest = hex("sha512", &blob);
         let told = Cell::new(0);
-        let layer = crate::unpack::fetch_layer(&ask, &|bytes| told.set(bytes), &AtomicBool::new(false)).unwrap();
+        let layer =
+            crate::unpack::fetch_layer(&ask, none(), &|bytes| told.set(bytes), &AtomicBool::new(false)).unwrap();
         assert_eq!((layer.unpacked_bytes, layer.inodes, told.get()), (tar.len() as u64, 2, blob.len() as u64));
         assert_eq!(fs::read(scratch.at("f")).unwrap(), tar[512..300_512]);
         let request = &server.asked()[0];
@@ -40,7 +41,7 @@ fn the_first_address_that_answers_is_used() {
     let body = tar.clone();
     let server = Server::start(move |_, request, connection| serve(&body, request, connection));
     let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
-    ask.addresses.insert(0, "127.0.0.2".parse().unwrap());
+    ask.source.addresses.insert(0, "127.0.0.2".parse().unwrap());
     fetch(&ask).unwrap();
 }
 
@@ -130,7 +131,7 @@ fn a_cancelled_fetch_ends_at_once_and_leaves_nothing() {
             thread::sleep(Duration::from_millis(200));
             cancelled.store(true, Ordering::Relaxed);
         });
-        crate::unpack::fetch_layer(&ask, &|_| (), &cancelled).unwrap_err()
+        crate::unpack::fetch_layer(&ask, none(), &|_| (), &cancelled).unwrap_err()
     });
     assert_eq!(error.kind, "cancelled");
     assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());

@@ -39,7 +39,7 @@ fn secure_server(body: Vec<u8>) -> (Server, String) {
 
 fn secure_ask(scratch: &Scratch, server: &Server, tar: &[u8]) -> FetchLayerAsk {
     let mut ask = ask(scratch, server.port(), tar, Plain, tar);
-    ask.url = ask.url.replace("http:", "https:");
+    ask.source.url = ask.source.url.replace("http:", "https:");
     ask
 }
 
@@ -47,7 +47,9 @@ fn secure_ask(scratch: &Scratch, server: &Server, tar: &[u8]) -> FetchLayerAsk {
 fn a_registry_is_believed_when_its_authority_is_given() {
     let (scratch, tar) = (Scratch::new(), noise(500_000));
     let (server, ca_pem) = secure_server(tar.clone());
-    fetch(&FetchLayerAsk { ca_pem, ..secure_ask(&scratch, &server, &tar) }).unwrap();
+    let mut ask = secure_ask(&scratch, &server, &tar);
+    ask.source.ca_pem = ca_pem;
+    fetch(&ask).unwrap();
 }
 
 #[test]
@@ -57,8 +59,9 @@ fn an_unknown_authority_or_another_name_is_refused_at_the_first_attempt() {
     let error = refusal(&scratch, &secure_ask(&scratch, &server, &tar));
     assert_eq!(error.kind, "registry-unavailable");
     assert!(error.message.contains("certificate") && !error.message.contains("attempt"), "{}", error.message);
-    let mut other_name = FetchLayerAsk { ca_pem, ..secure_ask(&scratch, &server, &tar) };
-    other_name.url = other_name.url.replace("registry.test", "other.test");
+    let mut other_name = secure_ask(&scratch, &server, &tar);
+    other_name.source.ca_pem = ca_pem;
+    other_name.source.url = other_name.source.url.replace("registry.test", "other.test");
     assert!(refusal(&scratch, &other_name).message.contains("certificate"));
     assert!(server.asked().is_empty());
 }
@@ -67,7 +70,9 @@ fn an_unknown_authority_or_another_name_is_refused_at_the_first_attempt() {
 fn an_insecure_registry_is_believed_whoever_it_is() {
     let (scratch, tar) = (Scratch::new(), noise(10));
     let (server, _) = secure_server(tar.clone());
-    fetch(&FetchLayerAsk { insecure: true, ..secure_ask(&scratch, &server, &tar) }).unwrap();
+    let mut ask = secure_ask(&scratch, &server, &tar);
+    ask.source.insecure = true;
+    fetch(&ask).unwrap();
 }
 
 #[test]
@@ -75,6 +80,8 @@ fn an_authority_that_is_no_certificate_is_invalid() {
     let (scratch, tar) = (Scratch::new(), noise(10));
     let (server, _) = secure_server(tar.clone());
     let ca_pem = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_owned();
-    let error = refusal(&scratch, &FetchLayerAsk { ca_pem, ..secure_ask(&scratch, &server, &tar) });
+    let mut ask = secure_ask(&scratch, &server, &tar);
+    ask.source.ca_pem = ca_pem;
+    let error = refusal(&scratch, &ask);
     assert_eq!(error.kind, "invalid");
 }

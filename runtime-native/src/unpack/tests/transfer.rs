@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use ring::digest::{SHA256, SHA512, digest};
 
 use super::archive::{file, tar};
 use super::scratch::Scratch;
 use crate::frame::FrameError;
+use crate::unpack::Sources;
 use crate::unpack::limits::Limits;
-use crate::unpack::messages::{Compression, FetchLayerAsk, FetchedLayer};
+use crate::unpack::messages::{BlobSource, Compression, FetchLayerAsk, FetchedLayer};
 
 pub fn hex(name: &str, bytes: &[u8]) -> String {
     let algorithm = if name == "sha512" { &SHA512 } else { &SHA256 };
@@ -38,13 +40,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The ask for `blob`, to be unpacked in `scratch`, from a server at `port` of this machine.
 pub fn ask(scratch: &Scratch, port: u16, blob: &[u8], compression: Compression, tar: &[u8]) -> FetchLayerAsk {
     FetchLayerAsk {
-        url: format!("http://registry.test:{port}/v2/a/blobs/x"),
-        headers: BTreeMap::from([("Authorization".to_owned(), "Bearer secret-token".to_owned())]),
-        addresses: vec!["127.0.0.1".parse().unwrap()],
-        proxy: String::new(),
-        ca_pem: String::new(),
-        client_pem: String::new(),
-        insecure: false,
+        source: source(port),
         digest: hex("sha256", blob),
         size_bytes: blob.len() as u64,
         compression,
@@ -56,8 +52,40 @@ pub fn ask(scratch: &Scratch, port: u16, blob: &[u8], compression: Compression, 
     }
 }
 
+/// A server at `port` of this machine, asked for a blob with a token.
+pub fn source(port: u16) -> BlobSource {
+    BlobSource {
+        url: format!("http://registry.test:{port}/v2/a/blobs/x"),
+        headers: BTreeMap::from([("Authorization".to_owned(), "Bearer secret-token".to_owned())]),
+        addresses: vec!["127.0.0.1".parse().unwrap()],
+        proxy: String::new(),
+        ca_pem: String::new(),
+        client_pem: String::new(),
+        insecure: false,
+    }
+}
+
+/// The sources that are left, the last one first; it remembers with which errors, and after how many bytes, it was asked.
+#[derive(Default)]
+pub struct Others {
+    pub left: Mutex<Vec<BlobSource>>,
+    pub asked: Mutex<Vec<(String, u64)>>,
+}
+
+impl Sources for Others {
+    fn instead(&self, error: &FrameError, offset: u64, _: &AtomicBool) -> Option<BlobSource> {
+        self.asked.lock().unwrap().push((error.kind.clone(), offset));
+        self.left.lock().unwrap().pop()
+    }
+}
+
+/// There is no other source.
+pub fn none() -> Arc<Others> {
+    Arc::default()
+}
+
 pub fn fetch(ask: &FetchLayerAsk) -> Result<FetchedLayer, FrameError> {
-    crate::unpack::fetch_layer(ask, &|_| (), &AtomicBool::new(false))
+    crate::unpack::fetch_layer(ask, none(), &|_| (), &AtomicBool::new(false))
 }
 
 /// Fetches what must be refused: nothing is left, and no header is told.
