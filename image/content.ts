@@ -20,7 +20,7 @@ export type Content = {
 export type BlobLocations = {
   /** The first that has it, asked again while none answers. */
   first(): Promise<BlobSource>;
-  /** Where to go on when a source failed after so many bytes: the same registry asked anew, for a token or an address may have expired, then the others. */
+  /** Where to go on from a source that failed after so many bytes: the same registry first (a token or an address may have expired), then others. */
   instead(error: RuntimeError, bytes: bigint): Promise<BlobSource | undefined>;
   /** The next registry, when what the present one served was wrong. */
   other(): Promise<BlobSource | undefined>;
@@ -32,13 +32,16 @@ const freshBytes = 1n << 20n;
 /** The content of an image that was found at the `first` of its sources. */
 export function openContent(sources: Sources, first: number, log: Log): Content {
   let preferred = first;
+  const prefer = (index: number): void => {
+    preferred = index;
+  };
   const ask = async <T>(signal: AbortSignal, work: (client: RegistryClient) => Promise<T>): Promise<T> => {
     const failures: RuntimeError[] = [];
     for await (const { index, client } of sources.from(preferred)) {
       try {
         if (client instanceof RuntimeError) throw client;
         const found = await work(client);
-        preferred = index;
+        prefer(index);
         return found;
       } catch (error) {
         signal.throwIfAborted();
@@ -51,7 +54,7 @@ export function openContent(sources: Sources, first: number, log: Log): Content 
     manifest: (digest, signal) => ask(signal, (client) => client.manifest(digest, signal)),
     blob: (descriptor, maxBytes, signal) => ask(signal, (client) => client.blob(descriptor, maxBytes, signal)),
     locations: (digest, signal) =>
-      openLocations({ digest, signal, log, sources, first: preferred, prefer: (index) => void (preferred = index) }),
+      openLocations({ digest, signal, log, sources, first: preferred, prefer }),
   };
 }
 
