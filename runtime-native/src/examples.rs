@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::engine::messages as engine;
 use crate::frame::FrameError;
 use crate::shim::messages as shim;
-use crate::unpack::{FetchLayerAsk, FetchedLayer};
+use crate::unpack::{FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent};
 
 /// The examples of one side, and the names that were looked at.
 struct Side {
@@ -92,7 +92,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
         implied: vec!["tmp".to_owned()],
     };
     assert_eq!(json!(fetched), side.examples["calls"]["fetchLayer"]["reply"]);
-    let given: engine::GiveSourceAsk = side.ask("giveSource");
+    let given: GiveSourceAsk = side.ask("giveSource");
     assert_eq!((given.of, given.source.unwrap().addresses.len()), (17, 1));
     assert_eq!(json!(engine::Done {}), side.examples["calls"]["giveSource"]["reply"]);
     side.all_seen();
@@ -101,8 +101,8 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
 #[test]
 fn every_event_of_the_engine_is_said_as_declared() {
     let side = Side::read("engine");
-    side.same::<engine::ProgressEvent>("events", "progress");
-    side.same::<engine::SourceLostEvent>("events", "sourceLost");
+    side.same::<ProgressEvent>("events", "progress");
+    side.same::<SourceLostEvent>("events", "sourceLost");
     side.same::<engine::LogEvent>("events", "log");
 }
 

@@ -3,9 +3,11 @@
 
 use super::Engine;
 use super::call::Call;
-use super::messages::{Done, GiveSourceAsk, ProgressEvent, SourceLostEvent};
+use super::messages::Done;
 use crate::frame::FrameError;
-use crate::unpack::{self, BlobSource, FetchLayerAsk, FetchedLayer, Sources};
+use crate::unpack::{
+    self, BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, Sources,
+};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,6 @@
 //! Every message between berthd and the engine, as declared in `api/engine.ts`. Unknown fields are ignored,
 //! 64-bit counters are decimal strings.
 
-use crate::unpack::BlobSource;
 use crate::user_namespace::IdMappings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,13 +33,6 @@ pub struct HelloReply {
 #[derive(Debug, Deserialize)]
 pub struct CancelAsk {
     pub of: u64,
-}
-
-/// The answer to `sourceLost`; without a source the call fails.
-#[derive(Deserialize)]
-pub struct GiveSourceAsk {
-    pub of: u64,
-    pub source: Option<BlobSource>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -394,20 +386,6 @@ pub struct LayerMove {
     pub below: Vec<String>,
 }
 
-/// Compressed bytes of the layer that call `of` has fetched so far.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ProgressEvent {
-    pub of: u64,
-    pub bytes: String,
-}
-/// Call `of` cannot go on with its source after that many compressed bytes; it waits for `giveSource`.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SourceLostEvent {
-    pub of: u64,
-    pub bytes: String,
-    pub kind: String,
-    pub message: String,
-}
 /// A line for berthd's log; `level` is `error`, `warn`, `info` or `debug`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LogEvent {

@@ -1,4 +1,4 @@
-//! The ask and the reply of `fetchLayer`, as declared in `api/engine.ts`.
+//! The ask and the reply of `fetchLayer` and what is said meanwhile, as declared in `api/engine.ts`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -71,6 +71,28 @@ pub struct FetchedLayer {
     pub inodes: u64,
     /// Directories that no entry names, to be settled on the layers below.
     pub implied: Vec<String>,
+}
+
+/// Compressed bytes of the layer that call `of` has fetched so far.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProgressEvent {
+    pub of: u64,
+    pub bytes: String,
+}
+/// Call `of` cannot go on with its source after that many compressed bytes; it waits for `giveSource`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SourceLostEvent {
+    pub of: u64,
+    pub bytes: String,
+    pub kind: String,
+    pub message: String,
+}
+
+/// The answer to `sourceLost`; without a source the call fails.
+#[derive(Deserialize)]
+pub struct GiveSourceAsk {
+    pub of: u64,
+    pub source: Option<BlobSource>,
 }
 
 fn decimal<S: serde::Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use self::fetch::Sources;
-pub use self::messages::{BlobSource, FetchLayerAsk, FetchedLayer};
+pub use self::messages::{BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent};
 pub use self::settle::settle;
 use self::stream::TarStream;
 use self::tar::Archive;
