@@ -176,6 +176,12 @@ export type FetchLayerAsk = BlobSource & {
 /** What a layer may be at most; a refusal names the daemon's option. `ratio`: unpacked bytes for each byte of the blob. */
 export type LayerLimits = { unpackedBytes: number; ratio: number; inodes: number; entries: number };
 
+/** One layer that lies in a file, from byte `offset` on, to verify and unpack in one pass. */
+export type UnpackLayerAsk = { path: string; offset: number } & Pick<
+  FetchLayerAsk,
+  'digest' | 'sizeBytes' | 'compression' | 'diffId' | 'target' | 'limits'
+>;
+
 /** What an unpacked layer holds; `implied`: directories that are in it only because something lies in them. */
 export type FetchLayerReply = { unpackedBytes: string; usedBytes: string; inodes: string; implied: string[] };
 
@@ -242,6 +248,10 @@ export type EngineCalls = {
   fetchLayer: { ask: FetchLayerAsk; reply: FetchLayerReply };
   /** Call `of` goes on with that source from the next byte on; with null it fails with the error it told. */
   giveSource: { ask: { of: number; source: BlobSource | null }; reply: Record<string, never> };
+  /** As fetchLayer, out of a file. */
+  unpackLayer: { ask: UnpackLayerAsk; reply: FetchLayerReply };
+  /** Writes a layer's directory as a tar to the new file `target`; the digest is the layer's diffID. On error nothing is left there. */
+  packLayer: { ask: { directory: string; target: string }; reply: { digest: string; sizeBytes: string } };
   /** Settles the layers in their order, syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */
   commitLayers: { ask: { moves: LayerMove[] }; reply: Record<string, never> };
 };

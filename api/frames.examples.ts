@@ -170,6 +170,23 @@ const engineCalls = {
     },
     reply: {},
   },
+  unpackLayer: {
+    ask: {
+      path: '/var/lib/berth/tmp/1',
+      offset: 5_000_000_000,
+      digest: `sha256:${id}`,
+      sizeBytes: 512,
+      compression: 'none',
+      diffId: `sha256:${pod}`,
+      target: '/var/lib/berth/layers/tmp-1',
+      limits: { unpackedBytes: 68_719_476_736, ratio: 1000, inodes: 5_000_000, entries: 10_000_000 },
+    },
+    reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
+  },
+  packLayer: {
+    ask: { directory: '/var/lib/berth/layers/aa', target: '/var/lib/berth/tmp/2' },
+    reply: { digest: `sha256:${'a'.repeat(64)}`, sizeBytes: '9007199254740993' },
+  },
   commitLayers: {
     ask: {
       moves: [

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::engine::messages as engine;
 use crate::frame::FrameError;
 use crate::shim::messages as shim;
-use crate::unpack::{FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent};
+use crate::pack::{PackLayerAsk, PackedLayer};
+use crate::unpack::{FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, UnpackLayerAsk};
 
 /// The examples of one side, and the names that were looked at.
 struct Side {
@@ -95,6 +96,13 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     let given: GiveSourceAsk = side.ask("giveSource");
     assert_eq!((given.of, given.source.unwrap().addresses.len()), (17, 1));
     assert_eq!(json!(engine::Done {}), side.examples["calls"]["giveSource"]["reply"]);
+    let loaded: UnpackLayerAsk = side.ask("unpackLayer");
+    assert_eq!((loaded.offset, loaded.size_bytes), (5_000_000_000, 512));
+    assert_eq!(json!(fetched), side.examples["calls"]["unpackLayer"]["reply"]);
+    let packed: PackLayerAsk = side.ask("packLayer");
+    let reply = PackedLayer { digest: format!("sha256:{}", "a".repeat(64)), size_bytes: 9_007_199_254_740_993 };
+    assert_eq!(packed.target, "/var/lib/berth/tmp/2");
+    assert_eq!(json!(reply), side.examples["calls"]["packLayer"]["reply"]);
     side.all_seen();
 }
 

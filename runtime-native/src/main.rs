@@ -8,6 +8,7 @@ mod engine;
 mod examples;
 mod frame;
 mod mount_setattr;
+mod pack;
 mod pause;
 mod shim;
 mod unpack;

@@ -55,6 +55,8 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "measure" => (Lane::Reads, act(measure::measure)),
         "sample" => (Lane::Reads, act(sample::sample)),
         "fetchLayer" => (Lane::Fetch, act(fetch::fetch_layer)),
+        "unpackLayer" => (Lane::Fetch, act(fetch::unpack_layer)),
+        "packLayer" => (Lane::Disk, act(fetch::pack_layer)),
         "commitLayers" => (Lane::Commit, act(commit::commit_layers)),
         other => return Err(FrameError::new("unsupported", format!("the engine knows no call {other}"))),
     })

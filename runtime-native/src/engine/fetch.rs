@@ -1,12 +1,13 @@
-//! fetchLayer: how far it is, told at a bounded rate, and where to go on when a source fails; the work is done in
-//! `unpack`.
+//! fetchLayer, unpackLayer and packLayer: how far they are, told at a bounded rate, and where to go on when a source
+//! fails; the work is done in `unpack` and `pack`.
 
 use super::Engine;
 use super::call::Call;
 use super::messages::Done;
 use crate::frame::FrameError;
+use crate::pack::{self, PackLayerAsk, PackedLayer};
 use crate::unpack::{
-    self, BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, Sources,
+    self, BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, Sources, UnpackLayerAsk,
 };
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,16 +23,29 @@ const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 
 /// Fetches, verifies and unpacks one layer.
 pub fn fetch_layer(ask: &FetchLayerAsk, call: &Call) -> Result<FetchedLayer, FrameError> {
+    let sources = Asked { engine: Arc::clone(&call.engine), call: call.id };
+    unpack::fetch_layer(ask, Arc::new(sources), &progress(call), &call.cancelled)
+}
+
+/// Verifies and unpacks one layer out of an archive.
+pub fn unpack_layer(ask: &UnpackLayerAsk, call: &Call) -> Result<FetchedLayer, FrameError> {
+    unpack::unpack_layer(ask, &progress(call), &call.cancelled)
+}
+
+/// Makes one layer a tar again.
+pub fn pack_layer(ask: &PackLayerAsk, call: &Call) -> Result<PackedLayer, FrameError> {
+    pack::pack_layer(ask, &|| call.check())
+}
+
+fn progress(call: &Call) -> impl Fn(u64) + use<'_> {
     let due = Cell::new(Instant::now() + PROGRESS_EVERY);
-    let progress = |bytes: u64| {
+    move |bytes: u64| {
         let now = Instant::now();
         if now >= due.get() {
             due.set(now + PROGRESS_EVERY);
             call.engine.outbox.event("progress", &ProgressEvent { of: call.id, bytes: bytes.to_string() });
         }
-    };
-    let sources = Asked { engine: Arc::clone(&call.engine), call: call.id };
-    unpack::fetch_layer(ask, Arc::new(sources), &progress, &call.cancelled)
+    }
 }
 
 /// berthd as the one who knows other sources for what a call fetches.

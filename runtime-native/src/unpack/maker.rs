@@ -10,15 +10,19 @@ use super::fetch::{Blob, Sources};
 use super::inflate::Inflate;
 use super::limits::Limits;
 use super::messages::{Compression, FetchLayerAsk};
+use super::section::SectionReader;
 use super::stream::{Flow, Part};
 use crate::frame::FrameError;
 
 /// Bytes handed over at once.
 const CHUNK_BYTES: usize = 128 << 10;
 
+/// Where the blob comes from.
+type Source = Box<dyn Read + Send>;
+
 /// All that the thread needs, owned by it.
 pub struct Maker {
-    blob: Summed<Blob>,
+    blob: Summed<Source>,
     compression: Compression,
     diff_id: Digest,
     limits: Limits,
@@ -34,7 +38,11 @@ impl Maker {
         flow: Arc<Flow>,
         used: Receiver<Vec<u8>>,
     ) -> Result<Self, FrameError> {
-        let blob = Summed::new(Blob::new(ask, sources, flow)?, &Digest::parse(&ask.digest)?);
+        let source: Source = match &ask.section {
+            Some(section) => Box::new(SectionReader::new(section, ask.size_bytes, flow)?),
+            None => Box::new(Blob::new(ask, sources, flow)?),
+        };
+        let blob = Summed::new(source, &Digest::parse(&ask.digest)?);
         let diff_id = Digest::parse(&ask.diff_id)?;
         Ok(Self { blob, compression: ask.compression, diff_id, limits: ask.limits, used })
     }
@@ -55,7 +63,7 @@ impl Maker {
 
 /// The sum of the blob, once all of the tar is handed over.
 fn hand_over(
-    mut tar: Inflate<Summed<Blob>>,
+    mut tar: Inflate<Summed<Source>>,
     tar_sum: &mut Sum,
     limits: Limits,
     used: &Receiver<Vec<u8>>,
@@ -92,7 +100,7 @@ fn fill(mut chunk: Vec<u8>, tar: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Undecodable bytes are most often a blob that is not the one asked for, and its digest says so best.
-fn blame(error: FrameError, mut blob: Summed<Blob>) -> FrameError {
+fn blame(error: FrameError, mut blob: Summed<Source>) -> FrameError {
     if error.kind == "corrupt" && io::copy(&mut blob, &mut io::sink()).is_ok() {
         return blob.into_sum().check("blob").err().unwrap_or(error);
     }

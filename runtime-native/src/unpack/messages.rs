@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 /// Where a blob is asked for, and as whom.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlobSource {
     pub url: String,
@@ -54,6 +54,49 @@ pub struct FetchLayerAsk {
     pub min_bytes_per_stall: u64,
     pub stall_ms: u64,
     pub limits: Limits,
+    /// Where the blob lies when it is not fetched at all; then what concerns the connection counts for nothing.
+    #[serde(skip)]
+    pub section: Option<Section>,
+}
+
+/// A blob that lies in a file of this machine, to be verified and unpacked in one pass.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnpackLayerAsk {
+    /// The file, and where in it the blob begins.
+    pub path: String,
+    pub offset: u64,
+    /// The others as for `FetchLayerAsk`.
+    pub digest: String,
+    pub size_bytes: u64,
+    pub compression: Compression,
+    pub diff_id: String,
+    pub target: String,
+    pub limits: Limits,
+}
+
+impl From<&UnpackLayerAsk> for FetchLayerAsk {
+    fn from(ask: &UnpackLayerAsk) -> Self {
+        Self {
+            source: BlobSource::default(),
+            digest: ask.digest.clone(),
+            size_bytes: ask.size_bytes,
+            compression: ask.compression,
+            diff_id: ask.diff_id.clone(),
+            target: ask.target.clone(),
+            min_bytes_per_stall: 0,
+            stall_ms: 0,
+            limits: ask.limits,
+            section: Some(Section { path: ask.path.clone(), offset: ask.offset }),
+        }
+    }
+}
+
+/// Part of a file.
+#[derive(Debug, Clone)]
+pub struct Section {
+    pub path: String,
+    pub offset: u64,
 }
 
 /// What an unpacked layer holds; 64-bit integers are decimal strings in JSON.
@@ -95,6 +138,6 @@ pub struct GiveSourceAsk {
     pub source: Option<BlobSource>,
 }
 
-fn decimal<S: serde::Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn decimal<S: serde::Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }

@@ -9,11 +9,12 @@ mod inflate;
 mod limits;
 mod maker;
 mod messages;
+mod section;
 mod settle;
 mod stream;
 mod tar;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod tree;
 
 use std::fs;
@@ -21,10 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub use self::fetch::Sources;
-pub use self::messages::{BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent};
+pub use self::messages::{
+    BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, UnpackLayerAsk, decimal,
+};
 pub use self::settle::settle;
 use self::stream::TarStream;
+pub use self::tar::BLOCK_BYTES;
 use self::tar::Archive;
+pub use self::tree::{OPAQUE, is_kept, is_whiteout};
 use self::tree::{Contents, Tree};
 use crate::frame::FrameError;
 
@@ -43,6 +48,24 @@ pub fn fetch_layer(
 ) -> Result<FetchedLayer, FrameError> {
     fetch_and_unpack(ask, sources, progress, cancelled)
         .map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
+}
+
+/// Reads the blob of `ask` out of a file of this machine, else as `fetch_layer`; `corrupt` when the file ends before it.
+pub fn unpack_layer(
+    ask: &UnpackLayerAsk,
+    progress: &dyn Fn(u64),
+    cancelled: &AtomicBool,
+) -> Result<FetchedLayer, FrameError> {
+    fetch_layer(&ask.into(), Arc::new(Nowhere), progress, cancelled)
+}
+
+/// A file has no other source.
+struct Nowhere;
+
+impl Sources for Nowhere {
+    fn instead(&self, _: &FrameError, _: u64, _: &AtomicBool) -> Option<BlobSource> {
+        None
+    }
 }
 
 fn fetch_and_unpack(

@@ -9,7 +9,8 @@ use std::io::BufRead;
 
 use self::entry::malformed;
 pub use self::entry::{Entry, Kind, quoted};
-use self::header::{BLOCK_BYTES, Block, Header};
+pub use self::header::BLOCK_BYTES;
+use self::header::{Block, Header};
 use self::pax::Extension;
 pub use self::sparse::Sparse;
 use self::sparse::{DataMap, Records};

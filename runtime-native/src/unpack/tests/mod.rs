@@ -1,15 +1,16 @@
 //! Layers made by hand, unpacked for real: as root, with real devices, attributes and connections.
 
-mod archive;
+pub mod archive;
 mod hostile;
 mod mutation;
 mod network;
 mod odd;
 mod refusal;
-mod scratch;
+pub mod scratch;
+mod section;
 mod secure;
 mod server;
 mod settle;
 mod sources;
-mod transfer;
+pub mod transfer;
 mod tree;

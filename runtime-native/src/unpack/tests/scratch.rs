@@ -30,6 +30,11 @@ impl Scratch {
         self.layer().join(path)
     }
 
+    /// A path beside the layer.
+    pub fn outside_at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Names of all that lies beside and above the layer.
     pub fn outside(&self) -> Vec<String> {
         names(&self.0)

@@ -87,6 +87,6 @@ impl Metadata {
 }
 
 /// Attributes that a layer may set. Those of overlayfs would let it hide or redirect what is not its own.
-fn is_kept(name: &[u8]) -> bool {
+pub fn is_kept(name: &[u8]) -> bool {
     name == b"security.capability" || (name.starts_with(b"user.") && !name.starts_with(b"user.overlay."))
 }

@@ -27,6 +27,7 @@ use super::tar::{Archive, Entry, Kind};
 use crate::frame::FrameError;
 
 pub use self::directory::OPAQUE;
+pub use self::metadata::is_kept;
 pub use self::remove::discard;
 pub use self::whiteout::is_whiteout;
 
