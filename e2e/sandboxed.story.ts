@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -6,10 +6,13 @@ import { entriesIn, textOf } from './harness/files.ts';
 import { exec, exitOf, logLines, podConfig, type Pod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
+import { openSocket } from './harness/streams.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-gvisor-'));
 const config = join(directory, 'berth.toml');
-writeFileSync(config, '[runtimes.gvisor]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace", "--network=host", "--ignore-cgroups"]\nsandbox = "process"\n');
+const handler = (name: string, ...more: string[]): string =>
+  `[runtimes.${name}]\npath = "/usr/bin/runsc"\nargs = ${JSON.stringify(['--platform=ptrace', '--network=host', ...more])}\nsandbox = "process"\n`;
+writeFileSync(config, handler('gvisor', '--ignore-cgroups') + handler('limited'));
 const stage = story({ daemon: { args: ['--config', config] } });
 test.after.always('the configuration goes', () => rmSync(directory, { recursive: true }));
 
@@ -59,9 +62,57 @@ gvisor('a pod whose sandbox process is killed is no more ready, and its containe
   t.is(status.state, 'SANDBOX_NOTREADY');
 });
 
-async function runSandboxed(name: string): Promise<Pod> {
+gvisor('what a container uses inside a gVisor sandbox is told by its runtime, and its pod sums it up', async (t) => {
   const { daemon } = stage();
-  const made = podConfig(daemon, name);
-  const { pod_sandbox_id: id } = await daemon.cri.call('RunPodSandbox', { config: made, runtime_handler: 'gvisor' });
+  const pod = await runSandboxed('gvisor-stats');
+  const busy = await runScript(daemon, pod, 'busy', 'while :; do :; done');
+  const idle = await runScript(daemon, pod, 'idle', 'sleep 1000');
+  const used = async (container_id: string): Promise<bigint> => BigInt((await statsOf(container_id)).cpu?.usage_core_nano_seconds?.value ?? 0);
+  const statsOf = async (container_id: string) => (await daemon.cri.call('ContainerStats', { container_id })).stats;
+  await until(async () => (await used(busy)) > 200_000_000n, 20_000, 'the busy container to be seen busy');
+  t.true((await used(idle)) < (await used(busy)));
+  t.true(BigInt((await statsOf(idle)).memory?.working_set_bytes?.value ?? 0) > 0n);
+  const { stats } = await daemon.cri.call('PodSandboxStats', { pod_sandbox_id: pod.id });
+  t.is(stats.linux?.containers.length, 2);
+  t.true(BigInt(stats.linux?.cpu?.usage_core_nano_seconds?.value ?? 0) > 200_000_000n);
+  t.is(stats.linux?.network?.default_interface?.name, 'eth0');
+  t.is((await daemon.cri.call('ListContainerStats', {})).stats.length, 2);
+});
+
+gvisor('a port is forwarded to a server inside a gVisor sandbox', async (t) => {
+  const { daemon } = stage();
+  const pod = await runSandboxed('gvisor-forward');
+  await runScript(daemon, pod, 'server', 'mkdir /www; echo page > /www/index.html; exec httpd -f -p 8080 -h /www');
+  const page = async (): Promise<string> => {
+    const { url } = await daemon.cri.call('PortForward', { pod_sandbox_id: pod.id, port: [8080] });
+    const socket = await openSocket(url, 'v4.channel.k8s.io');
+    socket.send(0, 'GET / HTTP/1.0\r\n\r\n');
+    await socket.closed;
+    return socket.text(0);
+  };
+  await until(async () => /\r\n\r\npage\n$/.test(await page()), 20_000, 'the page by way of the forwarded port');
+  t.pass();
+});
+
+gvisor("a gVisor sandbox is in a cgroup of its pod, whose memory limit holds for it; containers have none of their own to change", async (t) => {
+  const { daemon } = stage();
+  const cgroup_parent = `${daemon.cgroupParent}/limited`;
+  const memory = `/sys/fs/cgroup/memory${cgroup_parent}`;
+  const pod = await runSandboxed('gvisor-limited', 'limited', { linux: { cgroup_parent, security_context: { namespace_options: { pid: 1 } } } });
+  // As the kubelet does.
+  writeFileSync(`${memory}/memory.limit_in_bytes`, `${256 << 20}`);
+  t.not(readFileSync(`${memory}/crio-${pod.id}/cgroup.procs`, 'utf8'), '');
+  const container_id = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const update = daemon.cri.call('UpdateContainerResources', { container_id, linux: { memory_limit_in_bytes: 64 << 20 } });
+  await t.throwsAsync(update, { code: 12, message: /sandbox process, where it has no limits of its own/ });
+  const greedy = await runScript(daemon, pod, 'greedy', 'x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done');
+  t.like(await exitOf(daemon, greedy, 60_000), { exit_code: 137, reason: 'OOMKilled' });
+  t.true(Number(readFileSync(`${memory}/memory.failcnt`, 'utf8')) > 0);
+});
+
+async function runSandboxed(name: string, runtime_handler = 'gvisor', more: object = {}): Promise<Pod> {
+  const { daemon } = stage();
+  const made = podConfig(daemon, name, more);
+  const { pod_sandbox_id: id } = await daemon.cri.call('RunPodSandbox', { config: made, runtime_handler });
   return { id, config: made };
 }

@@ -7,13 +7,14 @@ import type { Container } from '../record.ts';
 import { resources } from '../spec/resources.ts';
 import { hugepageFile, readLimits, writeBack } from './limit-files.ts';
 import { newLimits } from './new-limits.ts';
-import { containerCgroup, containerCgroupPath } from './plan.ts';
+import { containerCgroup, containerCgroupPath, handlerOf } from './plan.ts';
 import { knownContainer } from './start.ts';
 
 /**
  * UpdateContainerResources: sets the limits that `asked` names, on a created or running container; those left out
  * (zero or empty) stay. All or nothing: on error the old limits stand, in the cgroup and in the status. Throws
- * `not-found`, `wrong-state` for an ended container and for a memory limit below what is in use and cannot be reclaimed.
+ * `not-found`, `wrong-state` for an ended container and for a memory limit below what is in use and cannot be reclaimed,
+ * `unsupported` for a container inside a sandbox process.
  */
 export async function updateContainer(
   context: PodContext,
@@ -34,6 +35,7 @@ async function updateInTurn(context: PodContext, id: string, asked: LinuxContain
   const config = decode('ContainerConfig', container.config);
   const limits = newLimits(config.linux?.resources ?? null, asked);
   try {
+    refuseInside(context, container);
     refuseUnknownFiles(asked);
     await refuseTooLittleMemory(context, container, BigInt(asked.memory_limit_in_bytes));
     await change(context, container, asked, limits);
@@ -42,6 +44,12 @@ async function updateInTurn(context: PodContext, id: string, asked: LinuxContain
   }
   const updated: ContainerConfig = { ...config, linux: { security_context: null, ...config.linux, resources: limits } };
   context.store.containers.put({ ...knownContainer(context, id), config: encode('ContainerConfig', updated) });
+}
+
+/** No process of such a container is in its cgroup; what limits its pod is the pod's cgroup, which is the kubelet's. */
+function refuseInside(context: PodContext, container: Container): void {
+  const { runtime } = handlerOf(context, container);
+  if (runtime.sandboxed) throw new RuntimeError('unsupported', `${runtime.path} runs it inside a sandbox process, where it has no limits of its own`);
 }
 
 /** A key of `unified` is the name of a file in the container's cgroup, and of no other. */

@@ -3,6 +3,7 @@ import { containerCgroupPath } from '../container/plan.ts';
 import type { PodContext } from '../context.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container, Sandbox } from '../record.ts';
+import { insideCounters } from './inside.ts';
 import { counterRates } from './rate.ts';
 import { summed } from './sum.ts';
 import type { LayerUsage, WritableLayers } from './writable.ts';
@@ -39,10 +40,14 @@ export function sampler(context: PodContext, layers: WritableLayers): Sampler {
   const nanoCores = (sample: CgroupSample, bornNs: string): bigint =>
     rates.perSecond(sample.id, { atNs: BigInt(sample.atNs), value: BigInt(sample.cpuUsageNs) }, BigInt(bornNs));
   const join = async (asked: Container[], samples: Map<string, CgroupSample>): Promise<ContainerSample[]> => {
-    const usage = await layers.usage(new Map(asked.map((one) => [one.id, containerPaths(context.roots, one.id).upper])));
+    const [usage, inside] = await Promise.all([
+      layers.usage(new Map(asked.map((one) => [one.id, containerPaths(context.roots, one.id).upper]))),
+      insideCounters(context, asked),
+    ]);
     return asked.flatMap((container) => {
-      const cgroup = samples.get(container.id);
-      if (!cgroup) return [];
+      const outside = samples.get(container.id);
+      if (!outside) return [];
+      const cgroup = { ...outside, ...inside.get(container.id) };
       return [{ container, cgroup, nanoCores: nanoCores(cgroup, container.createdAtNs), layer: usage.get(container.id) }];
     });
   };

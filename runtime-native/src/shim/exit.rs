@@ -19,6 +19,7 @@ pub const MAX_DRAIN: Duration = Duration::from_secs(1);
 impl Shim {
     /// Its first process was reaped.
     pub fn container_ended(&mut self, serial: u32, ended: Ended) {
+        let sandbox_ran_out = self.sandbox_ran_out(serial);
         let Some(container) = self.container(serial) else { return };
         let now = Instant::now();
         container.ended = Some(ended);
@@ -26,7 +27,7 @@ impl Shim {
         let running = container.state == State::Running;
         container.drain = Some(Drain { quiet_at: now + QUIET, end_at: now + MAX_DRAIN, read: false });
         let killed_by_others = ended.signal == libc::SIGKILL && !container.killed;
-        container.ran_out = container.cgroup.ran_out_of_memory(killed_by_others);
+        container.ran_out = sandbox_ran_out || container.cgroup.ran_out_of_memory(killed_by_others);
         let ran_out = container.ran_out;
         container.cgroup.kill();
         if ran_out {

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use serde::Deserialize;
 
 use super::clock;
+use super::container::Container;
 use super::runtime::{self, Ended, Verb};
 use super::shim::{Shim, Then};
 use super::signals;
@@ -65,6 +66,13 @@ impl Shim {
         if container.ended.is_none() {
             self.container_ended(serial, end_in(&text, killed));
         }
+    }
+
+    /// True for a container in a sandbox process that the kernel has killed for want of memory, and so all in it.
+    pub fn sandbox_ran_out(&self, serial: u32) -> bool {
+        let inside = |found: &Container| found.serial == serial && found.runtime.sandboxed && !found.killed;
+        let mut sandboxes = self.containers.iter().filter(|found| !found.runtime.sandboxed);
+        self.containers.iter().any(inside) && sandboxes.any(|sandbox| sandbox.cgroup.ran_out_of_memory(false))
     }
 }
 
