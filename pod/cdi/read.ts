@@ -6,6 +6,9 @@ import type { CompleteEdits, CompleteNode, DeviceNode } from './edits.ts';
 import { type CdiFile, findEdits } from './find.ts';
 import { readCdiSpec } from './spec.ts';
 
+/** Version 1.1 is what Go programs write and read, with octal numbers such as 0660; warnings would go past the log. */
+export const cdiYaml = { version: '1.1', logLevel: 'error' } as const;
+
 /** Larger files are no descriptions of devices. */
 const FILE_MAX_BYTES = 4 << 20;
 
@@ -41,10 +44,9 @@ async function parsed(path: string): Promise<unknown> {
   if (found.size > FILE_MAX_BYTES) throw new Error(`it is larger than ${FILE_MAX_BYTES} bytes`);
   const text = await readFile(path, 'utf8');
   if (path.endsWith('.json')) return JSON.parse(text);
-  // Loaded when the first such file is met: most nodes have none. Version 1.1 is what Go programs write and read, with
-  // octal numbers such as 0660.
+  // Loaded when the first such file is met: most nodes have none.
   const { parse } = (await import('yaml')).default;
-  return parse(text, { version: '1.1' });
+  return parse(text, cdiYaml);
 }
 
 /** What the file says of a node counts, the rest is as on the host; one that is described whole need not be there. */

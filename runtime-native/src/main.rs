@@ -7,6 +7,8 @@ mod engine;
 #[cfg(test)]
 mod examples;
 mod frame;
+#[cfg(test)]
+mod fuzz;
 mod mount_setattr;
 mod pack;
 mod pause;

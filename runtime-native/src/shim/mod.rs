@@ -26,7 +26,7 @@ mod log_place;
 mod loopback;
 pub(crate) mod messages;
 mod namespaces;
-mod packet;
+pub(crate) mod packet;
 mod pid_one;
 mod poll;
 mod records;

@@ -36,6 +36,7 @@ pub fn port(uri: &Uri) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fuzz::{fuzz, mutated};
 
     fn from_base(location: &str) -> Option<String> {
         resolve(&"https://r.example:5000/v2/a/blobs/x?q=1".parse().unwrap(), location).map(|uri| uri.to_string())
@@ -48,6 +49,19 @@ mod tests {
         assert_eq!(from_base("/y").unwrap(), "https://r.example:5000/y");
         assert_eq!(from_base("y").unwrap(), "https://r.example:5000/v2/a/blobs/y");
         assert_eq!(from_base("http://"), None);
+    }
+
+    #[test]
+    fn any_location() {
+        let base: Uri = "https://r.example:5000/v2/a/blobs/x?q=1".parse().unwrap();
+        let seeds = ["http://cdn.example/y?s=1#f", "//cdn.example/y", "/y", "y", "https://user:pw@[::1]:443/a b"];
+        fuzz("location", &seeds.map(|seed| seed.as_bytes().to_vec()), mutated, |input, _| {
+            let Ok(text) = std::str::from_utf8(input) else { return "no text".to_owned() };
+            let Some(uri) = resolve(&base, text) else { return "none".to_owned() };
+            assert!(uri.scheme_str().is_some() && uri.host().is_some_and(|host| !host.is_empty()), "{uri}");
+            assert_eq!(resolve(&base, &uri.to_string()).as_ref(), Some(&uri));
+            format!("{} {}", same_origin(&base, &uri), port(&uri) == 443)
+        });
     }
 
     #[test]

@@ -33,6 +33,17 @@ impl Sparse {
         }
         if sum == stored { Ok(self) } else { Err("its sparse map is not of its data".to_owned()) }
     }
+
+    /// Bytes that the file takes on a disk that allocates `unit` at a time.
+    pub fn allocated(&self, unit: u64) -> u64 {
+        let (mut units, mut free_from) = (0, 0);
+        for (offset, length) in self.parts.iter().filter(|(_, length)| *length > 0) {
+            let end = (offset + length).div_ceil(unit);
+            units += end - free_from.max(offset / unit);
+            free_from = end;
+        }
+        units * unit
+    }
 }
 
 /// The map of the old form (type `S`) while its blocks are read; `true` as long as one more follows.
@@ -175,6 +186,14 @@ mod tests {
         assert!(check(&[(0, 2), (10, 2)], 11).is_err());
         assert!(check(&[(0, 3)], 12).is_err());
         assert!(check(&[(u64::MAX, 4)], u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_sparse_file_takes_the_units_that_its_parts_touch() {
+        let allocated = |parts: &[(u64, u64)]| Sparse { parts: parts.to_vec(), size: 0 }.allocated(10);
+        assert_eq!(allocated(&[]), 0);
+        assert_eq!(allocated(&[(0, 1), (3, 1), (9, 2), (19, 1), (50, 0)]), 20);
+        assert_eq!(allocated(&[(5, 20), (100, 10)]), 40);
     }
 
     #[test]

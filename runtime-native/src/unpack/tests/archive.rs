@@ -83,3 +83,12 @@ fn header(item: &Item<'_>) -> [u8; 512] {
     block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
     block
 }
+
+/// Gives every header of a changed archive its right sum again.
+pub fn mend(archive: &mut [u8]) {
+    for block in archive.chunks_exact_mut(512).filter(|block| &block[257..262] == b"ustar") {
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+}

@@ -20,6 +20,15 @@ impl Scratch {
         Self(path)
     }
 
+    /// One that no disk is waited for.
+    pub fn in_memory() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = PathBuf::from(format!("/dev/shm/berth-unpack-{}-{count}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
     /// Where the layer is unpacked to.
     pub fn layer(&self) -> PathBuf {
         self.0.join("layer")
@@ -60,8 +69,13 @@ pub fn unpack_telling(archive: &[u8]) -> (Scratch, Vec<String>) {
 /// Unpacks `archive` as a layer.
 pub fn unpack(archive: &[u8], limits: Limits) -> (Scratch, Result<Holding, FrameError>) {
     let scratch = Scratch::new();
-    let outcome = contents(&scratch, archive, limits).map(|held| (held.inodes, held.used_bytes));
+    let outcome = unpack_into(&scratch, archive, limits);
     (scratch, outcome)
+}
+
+/// Unpacks `archive` as the layer of `scratch`, which must have none.
+pub fn unpack_into(scratch: &Scratch, archive: &[u8], limits: Limits) -> Result<Holding, FrameError> {
+    contents(scratch, archive, limits).map(|held| (held.inodes, held.used_bytes))
 }
 
 fn contents(scratch: &Scratch, archive: &[u8], limits: Limits) -> Result<Contents, FrameError> {

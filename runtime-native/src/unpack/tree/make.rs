@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::failure::failed;
 use super::metadata::Metadata;
 use super::place::Place;
+use super::tally::ALLOCATION_BYTES;
 use super::{Tree, directory, remove, whiteout};
 use crate::frame::FrameError;
 use crate::unpack::tar::{Archive, Entry, Kind, Sparse, quoted};
@@ -57,7 +58,7 @@ impl Tree {
         self.limits.check_file(entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.size))?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let inode = self.fresh(spot, |above, name| openat(above, name, flags, Mode::from(0o600)))?;
-        self.tally.add(entry.size)?;
+        self.tally.add(entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.allocated(ALLOCATION_BYTES)))?;
         let mut file = File::from(inode);
         match &entry.sparse {
             None => copy_data(&mut file, u64::MAX, &spot.path, archive)?,

@@ -29,7 +29,9 @@ fn remove_at_depth(above: BorrowedFd<'_>, name: &[u8], tally: &mut Tally, depth:
         unlinkat(above, name, AtFlags::empty())?;
         if stat.st_nlink == 1 {
             let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
-            tally.subtract(if is_file { stat.st_size as u64 } else { 0 });
+            // Holes were never counted.
+            let on_disk = (stat.st_size as u64).min(stat.st_blocks as u64 * 512);
+            tally.subtract(if is_file { on_disk } else { 0 });
         }
         return Ok(());
     }

@@ -4,7 +4,7 @@ use crate::frame::FrameError;
 use crate::unpack::limits::set_by;
 
 /// Unit in which file systems allocate.
-const ALLOCATION_BYTES: u64 = 4096;
+pub const ALLOCATION_BYTES: u64 = 4096;
 
 /// Inodes of the tree and the bytes they take on disk, file sizes rounded up to whole blocks.
 #[derive(Debug, Clone, Copy)]
