@@ -6,6 +6,7 @@ import { hierarchies } from '../host/cgroup.ts';
 import { holdDirectory } from '../host/lock.ts';
 import { keyedQueue } from '../host/queue.ts';
 import { startEngine } from '../host/spawn-engine.ts';
+import type { VerificationOptions } from '../image/policy/verification.ts';
 import { openImages } from '../image/store.ts';
 import { openChanges } from '../pod/changes.ts';
 import { loadDefaultProfile } from '../pod/apparmor.ts';
@@ -49,7 +50,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
       root: imageRoot, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
-      namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), ...observers, usedBy: (id) => users(store, id),
+      namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), verification: verification(config), ...observers, usedBy: (id) => users(store, id),
     }),
     openNetwork({
       configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
@@ -89,6 +90,13 @@ function holdAll(directories: ReadonlySet<string>): () => void {
   const releases = [...directories].map(holdDirectory);
   return () => {
     for (const release of releases) release();
+  };
+}
+
+function verification(config: Config): VerificationOptions {
+  return {
+    policy: config.signaturePolicy, mustExist: config.given.has('signaturePolicy'), namespacePolicies: config.signaturePolicyDir,
+    lookasides: config.signatureLookasideDir, verifiers: config.imageVerifierDir, verifierTimeoutMs: config.imageVerifierTimeout,
   };
 }
 

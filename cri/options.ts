@@ -66,6 +66,11 @@ export const options = {
   ),
   namespaceAuthDir: option('Images', path, '/etc/berth/auth', 'Credentials for one namespace, which count before those files: NAMESPACE-SHA256(IMAGE).json, as the credential provider of CRI-O writes them, or NAMESPACE.json.'),
 
+  signaturePolicy: option('Images', path, '/etc/containers/policy.json', 'Which images may be pulled and used, and by whom they must be signed (containers-policy.json(5)). Read at each pull and each container; where the default is not there, all are accepted.'),
+  signaturePolicyDir: option('Images', path, '/etc/berth/policies', 'Policies of single namespaces, NAMESPACE.json, each of which holds there instead of that file.'),
+  signatureLookasideDir: option('Images', path, '/etc/containers/registries.d', 'Where simple signatures are (containers-registries.d(5), lookaside).'),
+  imageVerifierDir: option('Images', optionalPath, '/etc/berth/image-verifiers', 'Programs that must all agree to each pull: called as the image verifiers of containerd, with -name, -digest and the descriptor on stdin. One that fails or takes too long refuses the image.'),
+  imageVerifierTimeout: option('Images', duration, 10_000, 'What one of them may take.'),
   layerUnpackedBytes: option('Images', bytes, 64 * 1024 ** 3, 'Most that one layer may unpack to, and one of its files may seem to have. A pull that would go beyond is refused, as with the next three.'),
   layerRatio: option('Images', integer('COUNT', 1, 1_000_000), 1000, 'Most unpacked bytes for each byte of a compressed layer; the first 64 MiB are free.'),
   layerInodes: option('Images', integer('COUNT', 1, 2 ** 32), 5_000_000, 'Most files, directories and other inodes that one layer may make.'),

@@ -51,6 +51,15 @@ export const cni: readonly string[] = [
   JSON.stringify({ cniVersion: '0.3.1', name: 'one', type: 'macvlan' }),
 ];
 
+export const policies: readonly string[] = [
+  JSON.stringify({ default: [{ type: 'reject' }], transports: { docker: { 'quay.io/a': [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/k', signedIdentity: { type: 'remapIdentity', prefix: 'a', signedPrefix: 'b' } }], '*.example.com': [{ type: 'sigstoreSigned', keyDatas: ['YQ=='] }] } } }),
+  JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }] }),
+];
+
+export const payloads: readonly string[] = [
+  JSON.stringify({ critical: { type: 'atomic container signature', image: { 'docker-manifest-digest': digest }, identity: { 'docker-reference': 'a/b:1' } }, optional: { creator: 'x', timestamp: 1 } }),
+];
+
 /** Frames of a client: text, binary in two, ping and close; masked with zeros. */
 export const webSocket: readonly Buffer[] = [
   Buffer.from('818500000000' + '68656c6c6f' + '0283000000000061' + '62' + '808100000000' + '63' + '898000000000' + '888200000000' + '03e8', 'hex'),

@@ -9,6 +9,8 @@ import { resizeReader } from '../cri/streaming/channels.ts';
 import { frameReader as webSocketFrames } from '../cri/websocket/frame.ts';
 import { parseConfig } from '../image/config.ts';
 import { type Manifest, parseManifest } from '../image/manifest.ts';
+import { parsePayload } from '../image/policy/payload.ts';
+import { parsePolicy } from '../image/policy/policy.ts';
 import { choosePlatform } from '../image/platform.ts';
 import { formatReference, isDigest, isShortName, nameOf, parseReference } from '../image/reference.ts';
 import { parseAuthFile } from '../image/registry/auth-file.ts';
@@ -34,6 +36,8 @@ export const targets: Readonly<Record<string, Target>> = {
   auth: { seeds: seeds.auths, parse: (input) => refusing(() => Object.keys(parseAuthFile(input.toString('utf8'), 'auth.json')).join(' ')) },
   cdi: { seeds: seeds.cdi, parse: (input) => refusing(() => `${readCdiSpec(parseYaml(input.toString('utf8'), cdiYaml)).devices.length} devices`, Error) },
   cni: { seeds: seeds.cni, parse: (input) => refusing(() => `${parseCni('x.conflist', input.toString('utf8')).plugins.length} plugins`) },
+  policy: { seeds: seeds.policies, parse: (input) => refusing(() => `${parsePolicy(input.toString('utf8'), 'policy.json').scopes.size} scopes`) },
+  payload: { seeds: seeds.payloads, parse: (input) => refusing(() => { const { digest, type } = parsePayload(input.toString('utf8')); must(isDigest(digest), digest); return type; }) },
   spdy: { seeds: [seeds.join(openFrame(1, 'error'), openFrame(3, 'stdin'), spdyData(3, 'hello'), pingFrame(1), resetFrame(3, RESET.cancel), goAwayFrame(0))], parse: inAnyPieces(spdyFrames) },
   'spdy-headers': { seeds: [emptyBlock(true), openFrame(1, 'error').subarray(18)], parse: (input) => refusing(() => `${headerReader()(input).size} headers`, RangeError) },
   websocket: { seeds: seeds.webSocket, parse: inAnyPieces(webSocketFrames) },

@@ -11,7 +11,7 @@ import { allFailed, type Sources } from './sources.ts';
  * name where that fails. What one of them served last is asked of it first.
  */
 export type Content = {
-  manifest(digest: string, signal: AbortSignal): Promise<ServedManifest>;
+  manifest(tagOrDigest: string, signal: AbortSignal): Promise<ServedManifest>;
   blob(descriptor: Descriptor, maxBytes: number, signal: AbortSignal): Promise<string>;
   locations(digest: string, signal: AbortSignal): BlobLocations;
 };
@@ -51,7 +51,7 @@ export function openContent(sources: Sources, first: number, log: Log): Content 
     throw allFailed(failures);
   };
   return {
-    manifest: (digest, signal) => ask(signal, (client) => client.manifest(digest, signal)),
+    manifest: (tagOrDigest, signal) => ask(signal, (client) => client.manifest(tagOrDigest, signal)),
     blob: (descriptor, maxBytes, signal) => ask(signal, (client) => client.blob(descriptor, maxBytes, signal)),
     locations: (digest, signal) =>
       openLocations({ digest, signal, log, sources, first: preferred, prefer }),

@@ -5,6 +5,7 @@ import { createFlights, waitFor } from './flights.ts';
 import { adopt, install, type InstallOptions } from './install.ts';
 import type { UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
+import type { Verification } from './policy/verification.ts';
 import type { Image, PullAsk } from './record.ts';
 import { formatReference, type Reference } from './reference.ts';
 import type { TokenCache } from './registry/authorize.ts';
@@ -15,7 +16,7 @@ import { candidates, endpoints } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { placesOf } from './registry/place.ts';
 import { retrying } from './registry/retry.ts';
-import { type Candidate, choose, find } from './resolve.ts';
+import { type Candidate, choose, type Chosen, find } from './resolve.ts';
 import { openSources } from './sources.ts';
 
 /** What pulling needs. */
@@ -26,6 +27,8 @@ export type PullOptions = Omit<InstallOptions, 'downloads'> & {
   credentials: CredentialsOptions;
   platform: Platform;
   log: Log;
+  /** What may be pulled for pods of a namespace. */
+  verification: (namespace: string) => Promise<Verification>;
   publish: Publish;
 };
 
@@ -55,13 +58,16 @@ export function createPuller(options: PullOptions): Puller {
   const run = async (
     references: readonly Reference[],
     credentials: Credentials,
+    verification: Verification,
     signal: AbortSignal,
   ): Promise<Image> => {
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
       const places = references.map((reference) => candidateOf(reference, credentials));
       const found = await retrying(signal, () => find(places, signal, log));
-      const known = await adopt(found, options);
-      return known ?? { found, chosen: await retrying(signal, () => choose(found, platform, signal)) };
+      let chosen: Promise<Chosen> | undefined;
+      const choice = (): Promise<Chosen> => (chosen ??= retrying(signal, () => choose(found, platform, signal)));
+      await verification.atPull(found, async () => (await choice()).digest, signal);
+      return (await adopt(found, options)) ?? { found, chosen: await choice() };
     });
     return 'found' in resolved ? install(resolved, { ...options, downloads }, signal) : resolved;
   };
@@ -70,8 +76,9 @@ export function createPuller(options: PullOptions): Puller {
       try {
         const references = candidates(reference, await conf.refresh());
         const credentials = await credentialsFor({ auth, namespace, reference }, options.credentials);
-        const flight = pulls.join(keyOf(references, credentials), (ended) =>
-          counted(options, references, () => run(references, credentials, ended)),
+        const verification = await options.verification(namespace);
+        const flight = pulls.join(keyOf(references, credentials, verification), (ended) =>
+          counted(options, references, () => run(references, credentials, verification, ended)),
         );
         return await waitFor(flight, signal).finally(() => void flight.leave());
       } catch (error) {
@@ -86,8 +93,8 @@ export function createPuller(options: PullOptions): Puller {
   };
 }
 
-function keyOf(references: readonly Reference[], credentials: Credentials): string {
-  return JSON.stringify([references.map(formatReference), credentials.key]);
+function keyOf(references: readonly Reference[], credentials: Credentials, verification: Verification): string {
+  return JSON.stringify([references.map(formatReference), credentials.key, verification.key]);
 }
 
 async function counted(

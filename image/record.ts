@@ -57,6 +57,11 @@ export type Images = {
    * `not-found`, `registry-unavailable`, `unsupported` (platform), `corrupt`, `cancelled`, `timeout`.
    */
   pull(ask: PullAsk): Promise<Image>;
+  /**
+   * Throws `signature` unless the policy as it is now lets a pod of that namespace use the image under that name, which
+   * may be an id.
+   */
+  allow(image: Image, as: { name: string; namespace: string }): Promise<void>;
   /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
   remove(reference: string): Promise<void>;
   /** Removes the images that nobody uses and that `wanted`, asked last of all, says. */

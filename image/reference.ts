@@ -63,6 +63,11 @@ export function isDigest(text: string): boolean {
   return /^[a-f0-9]+$/.test(hex) && hex.length === digestLengths[algorithm] && text === `${algorithm}:${hex}`;
 }
 
+/** The digest in `repository@digest`, or in what is a digest itself. */
+export function digestIn(name: string): string {
+  return name.slice(name.indexOf('@') + 1);
+}
+
 function split(text: string): { name: string; tag: string | undefined; digest: string | undefined } {
   const at = text.indexOf('@');
   const digest = at === -1 ? undefined : text.slice(at + 1);

@@ -10,12 +10,15 @@ import { addUsage, type Layers, type LayerUsage, noUsage, openLayers } from './l
 import { createLeases } from './leases.ts';
 import type { Platform } from './manifest.ts';
 import { hostPlatform } from './platform.ts';
+import { openSignatures } from './policy/signatures.ts';
+import { verifications, type VerificationOptions } from './policy/verification.ts';
 import { createPuller } from './pull.ts';
 import type { Image, Images } from './record.ts';
-import { nameOf } from './reference.ts';
+import { digestIn, nameOf } from './reference.ts';
 import { credentialHelper } from './registry/credential-program.ts';
 import { openConfFile, type ConfFile } from './registry/conf-file.ts';
 import { candidates } from './registry/endpoint.ts';
+import { createHttp } from './registry/http.ts';
 import { openRecords, type Records } from './records.ts';
 import { removals } from './remove.ts';
 
@@ -32,6 +35,7 @@ export type ImagesOptions = {
   authFiles: readonly string[];
   namespaceAuthDir: string;
   layerLimits: LayerLimits;
+  verification: VerificationOptions;
   /** This machine's, unless given. */
   platform?: Platform;
   log: Log;
@@ -58,15 +62,20 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const platform = options.platform ?? (await thisMachine());
   const { authFiles, namespaceAuthDir } = options;
   const credentials = { authFiles, namespaceAuthDir, helper: credentialHelper(engine), log };
+  const signatures = await openSignatures(join(root, 'signatures'), log);
+  await signatures.keepOnly(new Set(records.catalog.list().flatMap(({ digests }) => digests.map(digestIn))));
+  const http = createHttp();
+  const verification = verifications(options.verification, { engine, http, temporary: join(root, 'tmp'), signatures });
   const leases = createLeases();
   const { touch } = leases;
-  const puller = createPuller({ ...options, credentials, platform, records, layers, conf, inTurn, dropUnused, touch });
+  const puller = createPuller({ ...options, verification, credentials, platform, records, layers, conf, inTurn, dropUnused, touch });
   const holders = ({ id }: Image): string[] => [...options.usedBy(id), ...leases.holders(id)];
   const find = (reference: string): Image | undefined => findImage(reference, records, conf);
   return {
     list: records.catalog.list,
     find,
     pull: puller.pull,
+    allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, name),
     ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
     holders,
     toldAtNs: leases.touchedAtNs,
@@ -80,6 +89,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     usageOf: layers.usageOf,
     async close() {
       await puller.close();
+      http.close();
       await inTurn(() => Promise.resolve());
     },
   };

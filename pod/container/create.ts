@@ -9,6 +9,7 @@ import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
 import { tellContainer } from './event.ts';
+import { requireAllowed } from './image-policy.ts';
 import { leaseAll, plannedImageVolumes, withMountedImages } from './image-volumes.ts';
 import { containerCgroup, handlerOf, plannedContainer } from './plan.ts';
 import { releaseOrRetry } from './release.ts';
@@ -74,6 +75,7 @@ async function build(
   const leave = leaseAll(context.images, [image.id, ...planned.imageVolumes.map(({ imageId }) => imageId)]);
   store.containers.put(planned);
   try {
+    await requireAllowed(context, sandbox, { image, planned, config });
     const resolved = await withResolvedMounts(context.engine, config, context.settings.absentMountSourcesToReject);
     const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, sandbox, planned.id));
     const mounted = await withMountedImages(context, planned, resolved, sandbox.user);
