@@ -87,6 +87,7 @@ test('an invalid value is refused with the place that named it', (t) => {
   t.is(refusal(t, ['--metrics-address', '9537']), '--metrics-address "9537" must be HOST:PORT, such as 127.0.0.1:9537, or empty for off');
   t.regex(refusal(t, ['--stream-idle-timeout', '4']), /^--stream-idle-timeout "4" must be a time such as 4h/);
   t.regex(refusal(t, [], { 'berth.toml': 'stream-idle-timeout = 4' }), /stream-idle-timeout 4 must be a time in quotes/);
+  for (const wrong of ['files=1', 'nofile', 'nofile=2:1', 'nofile=-1']) t.regex(refusal(t, ['--default-ulimits', wrong]), /must be limits such as nofile=1024:4096/);
   t.is(refusal(t, ['--root']), '--root needs a value: --root PATH');
   t.regex(refusal(t, [], { 'berth.toml': 'default-cni = "yes"' }), /berth\.toml: default-cni "yes" must be true or false/);
   t.regex(refusal(t, [], { 'berth.toml': 'root = ' }), /berth\.toml is not valid TOML/);

@@ -61,7 +61,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
     engine.call('tryIdmap', { dir: imageRoot })
-      .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: [], idmapObstacle: obstacle })),
+      .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: config.defaultUlimits, idmapObstacle: obstacle })),
     loadDefaultProfile({ engine, stateDir: config.state, log }),
   ]);
   const context: PodContext = {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { address, bytes, choice, duration, integer, type Kind, optionalPath, path, paths, type RuntimePrograms, runtimePrograms, truth, word, words } from './options-kinds.ts';
 import { nativeProgram } from './options-native.ts';
+import { ulimits } from './options-ulimits.ts';
 
 /** One option: command line, configuration file, help and docs page all come from it. */
 export type Option<T> = {
@@ -49,6 +50,7 @@ export const options = {
     fallback: () => (existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs'),
     automatic: { text: 'systemd where systemd runs the machine, else cgroupfs', sample: 'systemd' },
   },
+  defaultUlimits: option('Containers', ulimits, [], 'Limits of getrlimit(2) for every container; those left out are the daemon\'s own. They are lowered to what the daemon may set.'),
   absentMountSourcesToReject: option('Containers', paths, [], 'Host paths whose mount is an error when nothing is there; for all others a directory is made.'),
   imageVolumes: option('Containers', choice('mkdir', 'bind', 'ignore'), 'mkdir', 'Volumes that an image declares: make their directories in the root, bind them besides so that they can be written also in a read-only root, or ignore them.'),
   cdiSpecDirs: option('Containers', paths, ['/etc/cdi', '/var/run/cdi'], 'Directories of CDI files (JSON or YAML), read anew for each container that asks for a device; later ones count more.'),

@@ -168,6 +168,31 @@ test('no container path leads out of the container', async (t) => {
   t.throws(() => readFileSync(out), { code: 'ENOENT' });
 });
 
+test('paths of mounts may hold blanks, line feeds, quotes and letters of any script; one with a NUL is refused', async (t) => {
+  const { daemon } = stage();
+  const odd = 'a b\n"c\\\t\u00fc\u{1f680}';
+  const host_path = join(directory(t), odd);
+  mkdirSync(host_path);
+  writeFileSync(join(host_path, 'file'), 'odd');
+  const pod = await runPod(daemon, 'odd-paths');
+  const shared = tmpfs(t, daemon, `shared ${odd}`, 'shared');
+  const mounts = [
+    { host_path, container_path: `/${odd}`, readonly: true },
+    { host_path: shared, container_path: '/shared', propagation: 'PROPAGATION_HOST_TO_CONTAINER' },
+  ];
+  const id = await createContainer(daemon, pod, containerConfig('c', sleeping, { mounts }));
+  await daemon.cri.call('StartContainer', { container_id: id });
+  const { stdout } = await daemon.cri.call('ExecSync', { container_id: id, cmd: ['cat', `/${odd}/file`], timeout: 10 });
+  t.is(stdout.toString(), 'odd');
+  writeFileSync(join(tmpfs(t, shared, 'later'), 'file'), 'here');
+  t.is((await exec(daemon, id, 'cat /shared/later/file')).stdout, 'here');
+  t.deepEqual((await statusOf(daemon, id)).mounts.map((mount) => mount.host_path), [host_path, shared]);
+  for (const mount of [{ host_path: `${host_path}\0`, container_path: '/mnt' }, { host_path, container_path: '/m\0nt' }]) {
+    const create = createContainer(daemon, pod, containerConfig('nul', sleeping, { mounts: [mount] }));
+    await t.throwsAsync(create, { code: 3, message: /mount .*NUL/ });
+  }
+});
+
 test('containers of a pod share its /dev/shm, whose size the pod may choose', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'shm', { annotations: { 'io.kubernetes.cri-o.ShmSize': '16Mi' } });

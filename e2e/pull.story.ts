@@ -81,6 +81,11 @@ test('eight callers of one pull get one image', async (t) => {
   await remove('docker.io/berth/bulk:1');
 });
 
+test('a registry that is down is told under the prefix that the kubelet looks for', async (t) => {
+  const image = '127.0.0.1:1/absent:1';
+  await t.throwsAsync(stage().daemon.cri.call('PullImage', { image: { image } }), { code: 2, message: /^2 UNKNOWN: RegistryUnavailable: .*absent/ });
+});
+
 test('an image nobody has is an empty answer, and pulling it an error that names it', async (t) => {
   t.is(await imageOf('docker.io/berth/absent:1'), null);
   await t.throwsAsync(pull('docker.io/berth/absent:1'), { message: /berth\/absent/ });

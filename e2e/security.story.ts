@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import test from 'ava';
 import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
 import { story } from './harness/story.ts';
+import { tool } from './harness/tools.ts';
 
 const predefined = 'gcr.io/k8s-staging-cri-tools/test-image-predefined-group:latest';
 const nnp = 'registry.k8s.io/e2e-test-images/nonewprivs:1.3';
 const busybox = 'registry.k8s.io/e2e-test-images/busybox:1.29-2';
-const stage = story({ images: [busybox, predefined, nnp] });
+const stage = story({ images: [busybox, predefined, nnp], daemon: { args: ['--runtime', `current=${tool('runc')}`, '--default-ulimits', 'nofile=1234:2345,core=0'] } });
 
 /** A container with these fields of its security context. */
 const secured = (security: object, more: object = {}) => ({
@@ -267,4 +268,24 @@ test('a container cannot write the OCI runtime that starts it, nor the own progr
   const [said] = await Promise.all([writer, ...attempts]);
   t.is(said.stdout, 'done\n');
   t.deepEqual(['/usr/sbin/runc'].map((path) => readFileSync(path).length), before);
+});
+
+test('every container has the limits of getrlimit that the operator set, as far as the daemon may set them', async (t) => {
+  const { sh } = await shell('rlimits', {});
+  t.is(await sh('ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc'), '1234\n2345\n0\n0\n');
+});
+
+test('with procMount Unmasked nothing of /proc is hidden in a pod with a user namespace, and with Default it is', async (t) => {
+  const { daemon } = stage();
+  const userns_options = { mode: 0, uids: [{ host_id: 2_000_000, container_id: 0, length: 65_536 }], gids: [{ host_id: 2_000_000, container_id: 0, length: 65_536 }] };
+  const linux = { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options: { pid: 1, userns_options } } };
+  const config = podConfig(daemon, 'proc-mount', { linux });
+  const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config, runtime_handler: 'current' });
+  const pod = { id: pod_sandbox_id, config };
+  const hidden = async (name: string, security: object): Promise<string> => {
+    const id = await runScript(daemon, pod, name, 'sleep 1000', secured({ namespace_options: { pid: 1, userns_options }, ...security }));
+    return (await exec(daemon, id, 'grep -cE " /proc/[a-z]+" /proc/self/mounts; true')).stdout.trim();
+  };
+  t.is(await hidden('unmasked', { masked_paths: [], readonly_paths: [] }), '0');
+  t.is(await hidden('default', { masked_paths: ['/proc/keys', '/proc/timer_list'], readonly_paths: ['/proc/sys'] }), '3');
 });

@@ -23,6 +23,7 @@ export async function withResolvedMounts(engine: Engine, config: ContainerConfig
 }
 
 function absolute({ container_path, host_path }: Mount): string {
+  if (host_path.includes('\0')) throw new RuntimeError('invalid', `mount ${container_path}: host path ${JSON.stringify(host_path)} holds a NUL byte`);
   if (host_path.startsWith('/')) return host_path;
   throw new RuntimeError('invalid', `mount ${container_path}: host path "${host_path}" is not absolute`);
 }

@@ -15,7 +15,7 @@ import { seccompWish } from './seccomp.ts';
 export type HostOptions = {
   cgroup: { driver: CgroupDriver; host: Hierarchies };
   /** Limits for every container as the operator wants them. */
-  defaultUlimits: OciRlimit[];
+  defaultUlimits: readonly OciRlimit[];
   /** What the engine's trial of an overlay with mapped ids said. */
   idmapObstacle: string;
 };
@@ -47,7 +47,7 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
     idmapObstacle,
     selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
     recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
-    defaultUlimits: mayRaise ? defaultUlimits : clampRlimits(defaultUlimits, hardLimits(limits)),
+    defaultUlimits: mayRaise ? [...defaultUlimits] : clampRlimits(defaultUlimits, hardLimits(limits)),
   };
 }
 

@@ -95,6 +95,7 @@ function bindMount(mount: Mount, input: SpecInput): OciMount {
     throw new RuntimeError('invalid', `mount of ${mount.host_path}: container_path is empty`);
   if (mount.image_sub_path !== '') throw refuse('image_sub_path without an image');
   if (mount.host_path === '') throw refuse('host_path is empty');
+  if (mount.container_path.includes('\0')) throw refuse('container_path holds a NUL byte');
   const destination = posix.join('/', mount.container_path).replace(/(.)\/$/, '$1');
   if (destination === '/') throw refuse('nothing can be mounted on the root of a container');
   return {

@@ -24,8 +24,9 @@ for (const [command, args, expected] of commands) {
     t.deepEqual(processOf({ command, args }).args, expected));
 }
 
-test('nothing to run is an error', (t) => {
+test('nothing to run, or what Linux cannot run, is an error', (t) => {
   t.throws(() => processOf({}, { ...image, entrypoint: [], cmd: [] }), { message: /no command/ });
+  t.throws(() => processOf({ command: ['sh', 'a\0b'] }, image), { message: /argument 1 holds a NUL byte/ });
 });
 
 test("the pod's environment wins over the image's, each name once", (t) => {

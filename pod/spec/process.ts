@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
+import { checkCommand } from '../container/command.ts';
 import { apparmorProfile } from './apparmor.ts';
 import { capabilities } from './capabilities.ts';
 import { environment } from './env.ts';
@@ -55,6 +56,7 @@ function commandLine(config: ContainerConfig, image: ImageDefaults): string[] {
   const rest = config.args.length > 0 ? config.args : config.command.length > 0 ? [] : image.cmd;
   const args = [...entrypoint, ...rest];
   if (args.length === 0) throw new RuntimeError('invalid', 'no command: neither the container nor its image names one');
+  checkCommand('command and args', args);
   return args;
 }
 

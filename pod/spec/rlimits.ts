@@ -20,6 +20,9 @@ const NAMES: Record<string, string> = {
   'Max realtime timeout': 'RLIMIT_RTTIME',
 };
 
+/** Names of all limits. */
+export const RLIMITS: ReadonlySet<string> = new Set(Object.values(NAMES));
+
 /** Hard limits out of /proc/PID/limits (proc_pid_limits(5)), Infinity for unlimited. */
 export function hardLimits(text: string): Map<string, number> {
   const limits = new Map<string, number>();
@@ -32,7 +35,7 @@ export function hardLimits(text: string): Map<string, number> {
 }
 
 /** The wanted limits, lowered to the hard ones that a process without CAP_SYS_RESOURCE cannot raise. */
-export function clampRlimits(wanted: OciRlimit[], hard: Map<string, number>): OciRlimit[] {
+export function clampRlimits(wanted: readonly OciRlimit[], hard: Map<string, number>): OciRlimit[] {
   return wanted.map(({ type, soft, hard: wish }) => {
     const most = hard.get(type) ?? Number.POSITIVE_INFINITY;
     return { type, soft: Math.min(soft, most), hard: Math.min(wish, most) };
