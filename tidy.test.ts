@@ -63,6 +63,18 @@ for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md'
   });
 }
 
+test('what the CRI says of a container in Linux is read in one file of pod/spec each, found by its name', (t) => {
+  const { messages } = JSON.parse(text('api/cri-v1-fields.json')) as { messages: Record<string, object> };
+  const namesOf = (message: string): string[] => Object.keys(messages[message] ?? {}).filter((name) => name.includes('_'));
+  const asked = ['LinuxContainerSecurityContext', 'LinuxContainerResources', 'Capability', 'HugepageLimit', 'Mount'].flatMap(namesOf);
+  // Devices have paths too, and the engine relabels.
+  const names = asked.filter((name) => !namesOf('Device').includes(name) && name !== 'selinux_relabel');
+  const files = sources.filter((file) => /^pod\/spec\/[\w-]+\.ts$/.test(file) && !file.endsWith('/example.ts'));
+  const reading = (name: string): string[] => files.filter((file) => new RegExp(`\\b${name}\\b`).test(code(file)));
+  t.true(names.length > 25);
+  t.deepEqual(names.map((name) => [name, ...reading(name)]).filter(({ length }) => length !== 2), []);
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = [...sources, ...rust]
     .filter((file) => !listings.includes(file))
@@ -128,6 +140,11 @@ function importsOf(file: string, { types } = { types: true }): string[] {
 function isTypeOnly(names: string): boolean {
   const listed = /^\{([^}]*)\}\s*$/.exec(names)?.[1]?.split(',').filter((name) => name.trim() !== '');
   return names.startsWith('type ') || (listed?.every((name) => name.trim().startsWith('type ')) ?? false);
+}
+
+/** A file without comments and texts. */
+function code(file: string): string {
+  return text(file).replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$|'[^'\n]*'|`[^`]*`/gm, '');
 }
 
 function folder(file: string): string {

@@ -86,14 +86,16 @@ test('limits survive a daemon restart; those of an ended container cannot be cha
   t.is(await codeOf(update(ended, { cpu_shares: 2 })), status.FAILED_PRECONDITION);
 });
 
-test('resources of a pod are kept and shown; an unknown pod is NotFound', async (t) => {
+test('resources of a pod are kept as it was made and as they change, and shown; an unknown pod is NotFound', async (t) => {
   const { daemon } = stage();
-  const pod = await runPod(daemon, 'resized');
+  const made = { overhead: { cpu_shares: 1 }, resources: { memory_limit_in_bytes: 50 * MiB } };
+  const pod = await runPod(daemon, 'resized', { linux: { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options: { pid: 1 } }, ...made } });
+  const shown = async () => JSON.parse((await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true })).info['info'] ?? '{}') as object;
+  t.like(await shown(), { overhead: { cpu_shares: '1' }, resources: { memory_limit_in_bytes: `${50 * MiB}` } });
   const ask = { pod_sandbox_id: pod.id, overhead: { cpu_shares: 2 }, resources: { memory_limit_in_bytes: 100 * MiB } };
   await daemon.cri.call('UpdatePodSandboxResources', ask);
   await daemon.cri.call('UpdatePodSandboxResources', { pod_sandbox_id: pod.id, resources: { memory_limit_in_bytes: 200 * MiB } });
-  const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
-  t.like(JSON.parse(info['info'] ?? '{}'), { overhead: { cpu_shares: '2' }, resources: { memory_limit_in_bytes: `${200 * MiB}` } });
+  t.like(await shown(), { overhead: { cpu_shares: '2' }, resources: { memory_limit_in_bytes: `${200 * MiB}` } });
   t.is((await daemon.cri.call('RunPodSandbox', { config: pod.config })).pod_sandbox_id, pod.id);
   t.is(await codeOf(daemon.cri.call('UpdatePodSandboxResources', { ...ask, pod_sandbox_id: 'f'.repeat(64) })), status.NOT_FOUND);
 });

@@ -43,7 +43,7 @@ export type Sandbox = {
   /** Null before the network is attached and with the host's network. */
   attachment: Attachment | null;
   networkReleased: boolean;
-  /** Absent until UpdatePodSandboxResources told of any. */
+  /** As the pod was made with, then as UpdatePodSandboxResources says; absent in records of earlier releases. */
   resources?: SandboxResources;
 };
 

@@ -60,6 +60,7 @@ export function plannedSandbox(
     user: mappings && { path: '', mappings },
     attachment: null,
     networkReleased: false,
+    resources: { overhead: config.linux?.overhead ?? null, resources: config.linux?.resources ?? null },
   };
 }
 

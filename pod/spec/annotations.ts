@@ -1,4 +1,6 @@
+import type { LinuxContainerResources } from '../../api/cri.ts';
 import type { Sandbox } from '../record.ts';
+import { podSize } from './resources.ts';
 import type { SpecInput } from './input.ts';
 
 /**
@@ -29,8 +31,8 @@ export function annotations({ sandbox, container }: SpecInput): Record<string, s
   };
 }
 
-/** The same of a pod's sandbox. */
-export function sandboxAnnotations({ id, name, namespace, uid }: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid'>): Record<string, string> {
+/** The same of a pod's sandbox, with what the pod may use in sum, by which runtimes size a virtual machine. */
+export function sandboxAnnotations({ id, name, namespace, uid, resources }: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid' | 'resources'>): Record<string, string> {
   return {
     'io.kubernetes.cri.container-type': 'sandbox',
     'io.kubernetes.cri.sandbox-id': id,
@@ -42,5 +44,18 @@ export function sandboxAnnotations({ id, name, namespace, uid }: Pick<Sandbox, '
     'io.kubernetes.pod.name': name,
     'io.kubernetes.pod.namespace': namespace,
     'io.kubernetes.pod.uid': uid,
+    ...sizes(resources?.resources ?? null),
+  };
+}
+
+/** containerd's names. */
+function sizes(limits: LinuxContainerResources | null): Record<string, string> {
+  if (!limits) return {};
+  const { cpuPeriod, cpuQuota, cpuShares, memoryBytes } = podSize(limits);
+  return {
+    'io.kubernetes.cri.sandbox-cpu-period': cpuPeriod,
+    'io.kubernetes.cri.sandbox-cpu-quota': cpuQuota,
+    'io.kubernetes.cri.sandbox-cpu-shares': cpuShares,
+    'io.kubernetes.cri.sandbox-memory': memoryBytes,
   };
 }

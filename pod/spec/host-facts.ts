@@ -9,7 +9,7 @@ import { askedDevices, hostDevices } from './host-devices.ts';
 import type { Found, HostFacts } from './input.ts';
 import type { OciRlimit } from './oci.ts';
 import { clampRlimits, hardLimits } from './rlimits.ts';
-import { seccompWish } from './seccomp.ts';
+import { localhostProfile } from './seccomp.ts';
 
 /** What is configured or found elsewhere and belongs to the host's facts. */
 export type HostOptions = {
@@ -57,14 +57,13 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
  * a mount asks for propagation. Throws `invalid` for what is not there.
  */
 export async function gather(config: ContainerConfig, seesAllDevices: boolean, profile: (path: string) => Promise<string>): Promise<Found> {
-  const security = config.linux?.security_context ?? null;
-  const wish = security?.privileged ? null : seccompWish(security);
+  const path = localhostProfile(config.linux?.security_context ?? null);
   const propagates = config.mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
   const all = seesAllDevices ? await hostDevices() : [];
   const asked = await Promise.all(config.devices.map(askedDevices));
   return {
     devices: [...new Map([...all, ...asked.flat()].map((device) => [device.path, device])).values()],
-    seccompProfile: wish?.profile_type === 'Localhost' ? await profile(wish.localhost_ref) : null,
+    seccompProfile: path === null ? null : await profile(path),
     mountinfo: propagates ? await text('/proc/self/mountinfo') : '',
     apparmorProfiles: await loadedProfiles(),
   };

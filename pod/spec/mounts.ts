@@ -7,6 +7,7 @@ import type { SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciIdMapping, OciMount } from './oci.ts';
 import { isShared, isSlaveOrShared } from './propagation.ts';
+import { hasReadonlyRoot } from './security.ts';
 
 /**
  * All mounts of a container, parents before what lies in them: kernel file systems, the pod's shm and files, and the
@@ -69,12 +70,12 @@ function sysfs(sandbox: SpecInput['sandbox'], options: string[]): OciMount {
 }
 
 function podMounts({ sandbox, container }: SpecInput): OciMount[] {
-  const security = container.config.linux?.security_context;
+  const readonly = hasReadonlyRoot(container.config.linux?.security_context ?? null);
   const file = (destination: string, source: string): OciMount => ({
     destination,
     type: 'bind',
     source,
-    options: ['rbind', 'rprivate', security?.readonly_rootfs ? 'ro' : 'rw'],
+    options: ['rbind', 'rprivate', readonly ? 'ro' : 'rw'],
   });
   return [
     {

@@ -1,3 +1,4 @@
+import type { LinuxContainerSecurityContext } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { SpecInput } from './input.ts';
 import type { OciNamespace } from './oci.ts';
@@ -34,6 +35,11 @@ export function podNamespaces({ sandbox }: Pick<SpecInput, 'sandbox'>): {
 } {
   const options = sandbox.config.linux?.security_context?.namespace_options;
   return { network: options?.network === 'NODE' ? 'host' : 'pod', ipc: options?.ipc === 'NODE' ? 'host' : 'pod' };
+}
+
+/** True for a container whose pod has a user namespace of its own. */
+export function wantsUserNamespace(security: LinuxContainerSecurityContext | null): boolean {
+  return security?.namespace_options?.userns_options?.mode === 'POD';
 }
 
 function pidNamespace({ sandbox, container, targetPid }: SpecInput): OciNamespace[] {

@@ -43,3 +43,9 @@ function withoutZeros<T extends Record<string, number | string>>(values: T): Par
   const kept = Object.entries(values).filter(([, value]) => value !== 0 && value !== '');
   return kept.length > 0 ? (Object.fromEntries(kept) as Partial<T>) : null;
 }
+
+/** What a pod may use in sum, as decimal texts; `0` is no limit. */
+export function podSize(limits: LinuxContainerResources): { cpuPeriod: string; cpuQuota: string; cpuShares: string; memoryBytes: string } {
+  const { cpu_period, cpu_quota, cpu_shares, memory_limit_in_bytes } = limits;
+  return { cpuPeriod: cpu_period, cpuQuota: cpu_quota, cpuShares: cpu_shares, memoryBytes: memory_limit_in_bytes };
+}

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { decode } from '../../api/cri.ts';
 import { sandboxProcessSpec } from './sandbox-process.ts';
 
 const input = {
@@ -14,6 +15,13 @@ test('a sandbox process is the sandbox for the runtime, in the network of the po
       cgroupsPath: '/kubepods/pod1/crio-a1',
       namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }, { type: 'network', path: '/run/netns/a1' }],
     },
+  });
+});
+
+test('the runtime is told what the pod may use in sum', (t) => {
+  const resources = { overhead: null, resources: { ...decode('LinuxContainerResources', Buffer.alloc(0)), cpu_quota: '50000', memory_limit_in_bytes: '1048576' } };
+  t.like(sandboxProcessSpec({ ...input, sandbox: { ...input.sandbox, resources } }), {
+    annotations: { 'io.kubernetes.cri.sandbox-cpu-quota': '50000', 'io.kubernetes.cri.sandbox-memory': '1048576' },
   });
 });
 

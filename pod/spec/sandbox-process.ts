@@ -4,7 +4,7 @@ import { sandboxAnnotations } from './annotations.ts';
 
 /** What the OCI configuration of a sandbox process is made from. */
 export type SandboxProcessInput = {
-  sandbox: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid' | 'namespaces'>;
+  sandbox: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid' | 'namespaces' | 'resources'>;
   /** The native binary, static: the one file in the sandbox' own root. */
   native: string;
   netnsPath: string;

@@ -50,7 +50,7 @@ export function seccomp(
 /**
  * What the container asks for: the new field, else the old string (`runtime/default`, `localhost/PATH`, `unconfined`).
  */
-export function seccompWish(security: LinuxContainerSecurityContext | null): SecurityProfile | null {
+function seccompWish(security: LinuxContainerSecurityContext | null): SecurityProfile | null {
   if (!security) return null;
   if (security.seccomp) return security.seccomp;
   const old = security.seccomp_profile_path;
@@ -60,6 +60,12 @@ export function seccompWish(security: LinuxContainerSecurityContext | null): Sec
     return { profile_type: 'RuntimeDefault', localhost_ref: '' };
   if (old.startsWith('localhost/')) return { profile_type: 'Localhost', localhost_ref: old.slice('localhost/'.length) };
   throw new RuntimeError('invalid', `seccomp profile ${old} is none of runtime/default, localhost/PATH, unconfined`);
+}
+
+/** Path of the node's profile that the container asks for; null for none, and when privileged. */
+export function localhostProfile(security: LinuxContainerSecurityContext | null): string | null {
+  const wish = security?.privileged ? null : seccompWish(security);
+  return wish?.profile_type === 'Localhost' ? wish.localhost_ref : null;
 }
 
 /** A profile with its conditions judged, as the OCI runtime takes it. */

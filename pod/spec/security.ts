@@ -1,5 +1,11 @@
 import type { LinuxContainerSecurityContext } from '../../api/cri.ts';
 import type { SpecInput } from './input.ts';
+import { wantsUserNamespace } from './namespaces.ts';
+
+/** True when nothing of the root file system, nor the pod's files in it, may be written. */
+export function hasReadonlyRoot(security: LinuxContainerSecurityContext | null): boolean {
+  return security?.readonly_rootfs === true;
+}
 
 /** What of /proc and /sys is hidden from containers: kernel memory, keys, timers, power and firmware. */
 export const MASKED_PATHS = [
@@ -32,7 +38,7 @@ export function protectedPaths(security: LinuxContainerSecurityContext | null): 
   if (security?.privileged) return { masked: [], readonly: [] };
   const { masked_paths: masked = [], readonly_paths: readonly = [] } = security ?? {};
   if (masked.length > 0 || readonly.length > 0) return { masked, readonly };
-  if (security?.namespace_options?.userns_options?.mode === 'POD') return { masked, readonly };
+  if (wantsUserNamespace(security)) return { masked, readonly };
   return { masked: MASKED_PATHS, readonly: READONLY_PATHS };
 }
 

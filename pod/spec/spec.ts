@@ -10,7 +10,7 @@ import type { OciLinux, OciSpec } from './oci.ts';
 import { containerProcess } from './process.ts';
 import { resources } from './resources.ts';
 import { seccomp } from './seccomp.ts';
-import { protectedPaths } from './security.ts';
+import { hasReadonlyRoot, protectedPaths } from './security.ts';
 import { resolveUser } from './user.ts';
 import { ociMappings, refuseUnmapped } from './user-namespace.ts';
 
@@ -39,7 +39,7 @@ export function containerSpec(input: SpecInput): { spec: OciSpec; user: Resolved
   const spec = {
     ociVersion: '1.0.2',
     process,
-    root: { path: rootfs, readonly: security?.readonly_rootfs === true },
+    root: { path: rootfs, readonly: hasReadonlyRoot(security) },
     mounts: mounts(input),
     annotations: annotations(input),
     linux: linux(input, process.capabilities.bounding),
