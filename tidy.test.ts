@@ -144,7 +144,7 @@ function isTypeOnly(names: string): boolean {
 
 /** A file without comments and texts. */
 function code(file: string): string {
-  return text(file).replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$|'[^'\n]*'|`[^`]*`/gm, '');
+  return text(file).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$|'[^'\n]*'|`[^`]*`/gm, '');
 }
 
 function folder(file: string): string {
