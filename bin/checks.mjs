@@ -13,7 +13,7 @@ const sections = [
   { name: 'native', command: ['cargo', 'test', '--no-fail-fast'], cwd: 'runtime-native', count: countCargo },
   {
     name: 'stories',
-    tools: ['crictl', 'cridescriptor', 'critest', 'effectiveuid', 'runc'],
+    tools: ['crictl', 'cridescriptor', 'critest', 'effectiveuid', 'steady', 'activate', 'runc'],
     command: [...ava, '--config', 'e2e/ava.config.js'],
     count: countAva,
     needs: 'e2e/ava.config.js',

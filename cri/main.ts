@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { asRuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
+import { takeHandedSocket } from '../host/handed-socket.ts';
 import { startedAs } from '../host/notify.ts';
 import { openEvents } from '../observe/events.ts';
 import { serveObservation } from '../observe/http.ts';
@@ -53,6 +54,7 @@ async function main(): Promise<void> {
 }
 
 async function run(config: Config): Promise<void> {
+  const handed = takeHandedSocket(process.env, process.pid);
   const metrics = openMetrics({ version: version() });
   const output = backgroundOutput({
     onDrop: () => metrics.count('log_lines_dropped'),
@@ -75,6 +77,7 @@ async function run(config: Config): Promise<void> {
   mkdirSync(dirname(config.listen), { recursive: true, mode: 0o700 });
   const server = await startServer({
     listen: config.listen,
+    handed,
     runtime: {
       ...runtimeHandlers(context, version(), shown(config, context.runtimes.defaultName)),
       ...sandboxHandlers(context),

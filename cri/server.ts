@@ -1,10 +1,10 @@
-import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type ControlRpcs, controlService } from '../api/control.ts';
 import { type ImageServiceRpcs, imageService, type RuntimeServiceRpcs, runtimeService } from '../api/cri.ts';
 import type { Service } from '../api/proto.ts';
 import { type CallReport, type Handler, type HandlerOf, serverStream, unary } from './call.ts';
-import { acceptConnections } from './connections.ts';
-import { claimSocket } from './socket.ts';
+import { acceptConnections, type Connections } from './connections.ts';
+import { claimSocket, handedClaim } from './socket.ts';
 
 /** Handlers by rpc; one that is left out answers UNIMPLEMENTED. */
 export type RuntimeHandlers = { [Name in keyof RuntimeServiceRpcs]?: Handler<Name> };
@@ -15,6 +15,8 @@ export type ControlHandlers = { [Name in keyof ControlRpcs]?: HandlerOf<ControlR
 export type ServerParts = CallReport & {
   /** Unix socket, as a path or `unix:///path`; made 0600. */
   listen: string;
+  /** Descriptor of a listening socket to serve instead. */
+  handed?: number | undefined;
   runtime: RuntimeHandlers;
   image: ImageHandlers;
   /** For the command-line client. */
@@ -29,9 +31,6 @@ export type CriServer = {
   close(graceMs: number): Promise<void>;
 };
 
-/** How long clients that were cut off may take to end their side of the connection, in milliseconds. */
-const CUT_MS = 200;
-
 const options = {
   // The kubelet sends at most 16 MiB; it also receives no more, but other clients do.
   'grpc.max_receive_message_length': 16 << 20,
@@ -44,14 +43,14 @@ const options = {
 };
 
 /** Serves the CRI and Control; returns once clients can connect. Errors: those of `claimSocket`. */
-export async function startServer({ listen, runtime, image, control, limit, ...report }: ServerParts): Promise<CriServer> {
+export async function startServer({ listen, handed, runtime, image, control, limit, ...report }: ServerParts): Promise<CriServer> {
   const server = new Server(options);
   register(server, runtimeService, runtime, report);
   register(server, imageService, image, report);
   register(server, controlService, control, report);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const socket = await claimSocket(listen);
-  const listening = await acceptConnections({ path: socket.bindPath, serve: injector.injectConnection, log: report.log, limit }).catch(
+  const socket = handed === undefined ? await claimSocket(listen) : handedClaim(handed);
+  const connections = await acceptConnections({ at: socket.at, serve: injector.injectConnection, log: report.log, limit }).catch(
     (error: unknown) => {
       socket.withdraw();
       throw error;
@@ -60,8 +59,7 @@ export async function startServer({ listen, runtime, image, control, limit, ...r
   socket.publish();
   let closed: Promise<void> | undefined;
   const close = (graceMs: number): Promise<void> => {
-    listening.close();
-    closed ??= shutDown(server, injector, graceMs).then(socket.withdraw);
+    closed ??= shutDown(server, connections, graceMs).then(socket.withdraw);
     return closed;
   };
   return { close };
@@ -78,15 +76,12 @@ function register<R>(server: Server, service: Service<R>, handlers: object, repo
   }
 }
 
-function shutDown(server: Server, injector: ConnectionInjector, graceMs: number): Promise<void> {
-  return new Promise((settle) => {
-    // Of a session that closes Node ends only its own side, so a client that hangs would be waited for without end.
-    const last = setTimeout(settle, graceMs + CUT_MS);
-    // In this order: drain forgets sessions that are closing already, and forceShutdown knows none without channelz.
-    injector.drain(graceMs);
-    server.tryShutdown(() => {
-      clearTimeout(last);
-      settle();
-    });
-  });
+/** Every client learns that no more calls are taken and gets the answers to those that it made. */
+async function shutDown(server: Server, connections: Connections, graceMs: number): Promise<void> {
+  const ended = connections.close();
+  // It would say when it is done, but does so at once: Node has begun to close the sessions by then.
+  server.tryShutdown(() => {});
+  const last = setTimeout(connections.cut, graceMs);
+  await ended;
+  clearTimeout(last);
 }

@@ -7,12 +7,10 @@ import { holdFile } from '../host/lock.ts';
 /** Longest path that fits sockaddr_un, in bytes. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-/** A socket path that this process alone may serve. */
+/** A socket that this process alone may serve. */
 export type SocketClaim = {
-  /** Where it appears to clients. */
-  path: string;
-  /** Where to bind, out of reach of everyone else; `publish` then moves it to `path`. */
-  bindPath: string;
+  /** Where to listen: a path out of reach of everyone else, which `publish` then moves, or what is bound already. */
+  at: { path: string } | { fd: number };
   /** Makes the bound socket 0600 and puts it in place, over a stale one, in one step. */
   publish(): void;
   /** Takes the socket away and gives the claim up. */
@@ -48,8 +46,11 @@ export async function claimSocket(listen: string): Promise<SocketClaim> {
     rmSync(hidden, { recursive: true, force: true });
     letGo();
   };
-  return { path, bindPath, publish, withdraw };
+  return { at: { path: bindPath }, publish, withdraw };
 }
+
+/** The claim to a socket that a service manager has bound: where it is, its mode and its end are the manager's. */
+export const handedClaim = (fd: number): SocketClaim => ({ at: { fd }, publish() {}, withdraw() {} });
 
 function refuseLongPath(path: string, listen: string): void {
   const bytes = Buffer.byteLength(path);

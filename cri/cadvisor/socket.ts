@@ -21,7 +21,7 @@ export async function serveCadvisor(context: PodContext, path: string): Promise<
     await new Promise<void>((settle, fail) => {
       // Also for later ones, which would end the daemon if nobody listened.
       server.on('error', (error) => fail(new RuntimeError('unavailable', `cannot serve ${path}: ${error.message}`, error)));
-      server.listen(socket.bindPath, settle);
+      server.listen(socket.at, settle);
     });
     socket.publish();
   } catch (error) {

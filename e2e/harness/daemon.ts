@@ -9,6 +9,7 @@ import { makeNetwork, removeNetwork, type Network } from './network.ts';
 import { repository } from './paths.ts';
 import { ready, start, type Running } from './process.ts';
 import { registriesConf } from './registry.ts';
+import { tool } from './tools.ts';
 
 /** What a runtime under test gets, all below one temporary directory. */
 export type DaemonParts = {
@@ -45,6 +46,8 @@ export type DaemonOptions = {
   readonly args?: readonly string[];
   /** Environment of berthd besides the test's own; containerd ignores it. */
   readonly env?: Readonly<Record<string, string>>;
+  /** berthd gets its socket from a service manager (`e2e/tools/activate`), which starts it again whenever it ends. */
+  readonly activated?: boolean;
   /** Called before the first start, e.g. to mount a file system on `root`. */
   readonly prepare?: (paths: { directory: string; root: string; state: string }) => void;
 };
@@ -57,7 +60,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const podLogs = join(directory, 'logs');
   for (const path of [paths.root, paths.state, podLogs]) mkdirSync(path);
   options.prepare?.(paths);
-  const socket = join(paths.state, 'berth.sock');
+  // What lies in the state directory before the daemon mounts it is out of sight afterwards.
+  const socket = join(options.activated === true ? directory : paths.state, 'berth.sock');
   const parts: DaemonParts = {
     ...paths,
     socket,
@@ -95,7 +99,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 
 function berthd(
   parts: DaemonParts,
-  { args: more = [], env = {} }: DaemonOptions,
+  { args: more = [], env = {}, activated = false }: DaemonOptions,
 ): { command: string; args: string[]; env: Record<string, string> } {
   const registries = join(parts.directory, 'registries.conf');
   writeFileSync(registries, registriesConf(parts.registries));
@@ -115,7 +119,8 @@ function berthd(
     ...chosen(),
     ...more,
   ];
-  return { command: join(repository, 'bin/berthd'), args, env };
+  const command = join(repository, 'bin/berthd');
+  return activated ? { command: tool('activate'), args: [parts.socket, command, ...args], env } : { command, args, env };
 }
 
 /** What the environment asks all stories to be run with: a cgroup driver, an OCI runtime as `NAME=PATH`. */

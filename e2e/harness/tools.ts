@@ -9,6 +9,8 @@ export type ToolName =
   | 'cribench'
   | 'cridescriptor'
   | 'effectiveuid'
+  | 'steady'
+  | 'activate'
   | 'runc'
   | 'containerd'
   | 'containerd-shim-runc-v2'

@@ -1,0 +1,3 @@
+module berth/e2e/tools/activate
+
+go 1.26.0
