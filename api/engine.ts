@@ -192,7 +192,7 @@ export type LayerMove = { from: string; to: string; implied: string[]; below: st
 export type EngineCalls = {
   hello: { ask: { protocol: number }; reply: { protocol: number; version: string; pid: number } };
   cancel: { ask: { of: number }; reply: Record<string, never> };
-  /** Makes `dir` (0711: roots of user namespaces pass through) a private tmpfs mount of its own unless it is one. `mounted`: true when this call mounted it. */
+  /** Makes `dir` (0711: roots of user namespaces pass through) a private mount of its own, of a new tmpfs (`mounted`) unless it lies on one. */
   prepareState: { ask: { dir: string }; reply: { mounted: boolean } };
   /** Unmounts a state directory that holds no other mount; a busy one is left, without error. */
   releaseState: { ask: { dir: string }; reply: { released: boolean } };

@@ -25,6 +25,12 @@ test('the configuration of a node is valid, and says where cAdvisor looks', (t) 
   t.is(command.do === 'run' && command.config.cadvisorSocket, '/run/crio/crio.sock');
 });
 
+test('the socket unit holds the default socket, closed to all but root', (t) => {
+  t.regex(textOf('berth.socket'), new RegExp(`^ListenStream=${options.listen.fallback()}$`, 'm'));
+  t.regex(textOf('berth.socket'), /^SocketMode=0600$/m);
+  t.regex(textOf('berth.service'), /^Requires=berth\.socket$/m);
+});
+
 test('the network list is one that every plugin of CNI 1.0 takes', (t) => {
   const list = JSON.parse(textOf('10-bridge.conflist')) as { cniVersion: string; plugins: { type: string }[] };
   t.is(list.cniVersion, '1.0.0');
@@ -52,8 +58,8 @@ test('a node is installed with the files where they are looked for, again and ag
   writeFileSync(join(root, 'var/lib/kubelet/config.yaml'), 'cgroupDriver: systemd\ncontainerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n');
   writeFileSync(join(root, 'var/lib/kubelet/kubeadm-flags.env'), 'KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock --x=y"\n');
   for (let times = 0; times < 2; times++) execFileSync(new URL('install-node', folder).pathname, [root], { stdio: 'pipe', env: { PATH: `${withoutSystemd(root)}:${process.env['PATH']}` } });
-  t.is(at('systemctl'), `--root=${root} enable berth\n`.repeat(2));
-  t.is(at('etc/systemd/system/berth.service'), textOf('berth.service'));
+  t.is(at('systemctl'), `--root=${root} enable berth.socket berth.service\n`.repeat(2));
+  for (const unit of ['berth.service', 'berth.socket']) t.is(at(`etc/systemd/system/${unit}`), textOf(unit));
   const dropIn = at('etc/systemd/system/kubelet.service.d/10-berth.conf');
   const [, directory = ''] = /--config-dir=(\S+)"/.exec(dropIn) ?? [];
   t.is((parse(at(`${directory}/10-berth.conf`)) as { containerRuntimeEndpoint: string }).containerRuntimeEndpoint, socket);

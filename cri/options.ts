@@ -22,7 +22,7 @@ export type Option<T> = {
 
 /** All options by their key in `Config`; the key in dashes is the name on the command line and in the file. */
 export const options = {
-  listen: option('Daemon', path, '/run/berth/berth.sock', 'Unix socket of the CRI server (mode 0600).'),
+  listen: option('Daemon', path, '/run/berth/berth.sock', 'Unix socket of the CRI server (mode 0600). One that systemd hands over is served instead.'),
   root: option('Daemon', path, '/var/lib/berth', 'Images and writable layers; a file system that keeps data.'),
   state: option('Daemon', path, '/run/berth', 'What ends with the boot: pods, sockets, mounts. A tmpfs is mounted there unless it lies on one.'),
   config: {

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { imageStore } from '../images/store.ts';
 import type { Daemon } from '../harness/daemon.ts';
@@ -9,6 +11,7 @@ import { leaks, traces } from '../harness/leaks.ts';
 import { busybox, exec, removePod, runPod, runScript, statusOf } from '../harness/pod.ts';
 import { until } from '../harness/process.ts';
 import { startRegistry, type Registry } from '../harness/registry.ts';
+import { tool } from '../harness/tools.ts';
 import { cgroupOf, pidOf, read } from './cgroup.ts';
 import { installService, properties, systemctl } from './unit.ts';
 
@@ -44,7 +47,7 @@ test.before('the unit is installed and started', async (t) => {
 test.after.always('nothing is left behind', async (t) => {
   try {
     t.deepEqual(await leaks(daemon, baseline), []);
-    systemctl('stop', 'berth.service');
+    systemctl('stop', 'berth.socket', 'berth.service');
     t.like(properties('berth.service', 'ActiveState', 'Result'), { ActiveState: 'inactive', Result: 'success' });
   } finally {
     daemon.cri.close();
@@ -72,6 +75,14 @@ test.serial("a restart of the unit leaves pods running, in cgroups that are not 
   await until(() => strangers().length === 0, 20_000, "the unit's cgroup to hold berthd and its engine alone");
   t.is((await exec(daemon, id, 'echo still here')).stdout, 'still here\n');
   await removePod(daemon, pod.id);
+});
+
+test.serial('a restart of the unit fails no call of a client that makes them without pause', async (t) => {
+  const client = spawn(tool('steady'), [daemon.socket], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const report = text(client.stdout);
+  for (let restarts = 0; restarts < 2; restarts++) systemctl('restart', 'berth.service');
+  client.stdin.end();
+  t.deepEqual((JSON.parse(await report) as { failures: string[] }).failures, []);
 });
 
 test.serial('a daemon that hangs is replaced by the watchdog, its pods go on', async (t) => {

@@ -27,7 +27,8 @@ export function installService(registry: string, dropIn: string): Daemon {
   mkdirSync('/etc/containers', { recursive: true });
   writeFileSync('/etc/containers/registries.conf', registriesConf([registry]));
   mkdirSync('/etc/systemd/system/berth.service.d', { recursive: true });
-  writeFileSync('/etc/systemd/system/berth.service', readFileSync(join(repository, 'manifests/berth.service')));
+  for (const unit of ['berth.service', 'berth.socket'])
+    writeFileSync(`/etc/systemd/system/${unit}`, readFileSync(join(repository, 'manifests', unit)));
   writeFileSync('/etc/systemd/system/berth.service.d/test.conf', dropIn);
   systemctl('daemon-reload');
   systemctl('start', 'berth.service');

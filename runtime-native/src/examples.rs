@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::engine::messages as engine;
 use crate::frame::FrameError;
-use crate::shim::messages as shim;
 use crate::pack::{PackLayerAsk, PackedLayer};
+use crate::shim::messages as shim;
 use crate::unpack::{FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, UnpackLayerAsk};
 
 /// The examples of one side, and the names that were looked at.

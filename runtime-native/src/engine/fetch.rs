@@ -7,7 +7,8 @@ use super::messages::Done;
 use crate::frame::FrameError;
 use crate::pack::{self, PackLayerAsk, PackedLayer};
 use crate::unpack::{
-    self, BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, Sources, UnpackLayerAsk,
+    self, BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, Sources,
+    UnpackLayerAsk,
 };
 use std::cell::Cell;
 use std::collections::HashMap;

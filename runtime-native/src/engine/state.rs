@@ -7,12 +7,15 @@ use super::mount;
 use crate::frame::FrameError;
 use rustix::fs::{Mode, chmod, statfs};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_change, mount_remount, unmount,
+};
 use std::path::Path;
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// Makes `dir` (0711) a private tmpfs mount of its own unless it is one, once no other engine works on it.
+/// Makes `dir` (0711) a private mount of its own, of a new tmpfs unless it lies on one, once no other engine works on it.
+/// What lies there already on a tmpfs stays in sight: a service manager may have put its socket there.
 pub fn prepare_state(ask: &StateAsk, call: &Call) -> Result<PrepareStateReply, FrameError> {
     let dir = ask.dir.as_str();
     super::dirs::make(Path::new(dir), 0o711, &mut Vec::new()).map_err(|error| failed(format!("make {dir}"), error))?;
@@ -34,14 +37,20 @@ pub fn prepare_state(ask: &StateAsk, call: &Call) -> Result<PrepareStateReply, F
     Ok(PrepareStateReply { mounted })
 }
 
+/// True when the tmpfs is a new one.
 fn mount_tmpfs(dir: &str) -> Result<bool, FrameError> {
-    let mounted = !is_tmpfs_mount(dir).map_err(|error| failed(format!("look at {dir}"), error))?;
-    if mounted {
-        mount::tmpfs(dir, MountFlags::NOSUID | MountFlags::NODEV, "mode=0711")?;
-    } else {
-        chmod(dir, Mode::from_raw_mode(0o711)).map_err(|error| failed(format!("chmod {dir}"), error))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    if !on_tmpfs(dir).map_err(|error| failed(format!("look at {dir}"), error))? {
+        mount::tmpfs(dir, flags, "mode=0711")?;
+        return Ok(true);
     }
-    Ok(mounted)
+    chmod(dir, Mode::from_raw_mode(0o711)).map_err(|error| failed(format!("chmod {dir}"), error))?;
+    if !mount::is_mount_point(dir).map_err(|error| failed(format!("look at {dir}"), error))? {
+        mount_bind(dir, dir)
+            .and_then(|()| mount_remount(dir, MountFlags::BIND | flags, ""))
+            .map_err(|error| failed(format!("mount {dir} on itself"), error))?;
+    }
+    Ok(false)
 }
 
 /// Unmounts a state directory that nothing uses; a busy one, or one that is not mounted, is left.
@@ -61,5 +70,9 @@ pub fn release_state(ask: &StateAsk, call: &Call) -> Result<ReleaseStateReply, F
 }
 
 fn is_tmpfs_mount(dir: &str) -> Result<bool, Errno> {
-    Ok(mount::is_mount_point(dir)? && statfs(dir)?.f_type as u64 == TMPFS_MAGIC)
+    Ok(mount::is_mount_point(dir)? && on_tmpfs(dir)?)
+}
+
+fn on_tmpfs(dir: &str) -> Result<bool, Errno> {
+    Ok(statfs(dir)?.f_type as u64 == TMPFS_MAGIC)
 }

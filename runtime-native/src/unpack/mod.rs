@@ -27,10 +27,10 @@ pub use self::messages::{
 };
 pub use self::settle::settle;
 use self::stream::TarStream;
-pub use self::tar::BLOCK_BYTES;
 use self::tar::Archive;
-pub use self::tree::{OPAQUE, is_kept, is_whiteout};
+pub use self::tar::BLOCK_BYTES;
 use self::tree::{Contents, Tree};
+pub use self::tree::{OPAQUE, is_kept, is_whiteout};
 use crate::frame::FrameError;
 
 /// Fetches the blob of `ask`, checks its digest, size and diffID, and unpacks it below `ask.target`, which it makes.

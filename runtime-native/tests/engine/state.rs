@@ -24,6 +24,20 @@ fn the_state_directory_becomes_a_private_tmpfs_once_and_is_released_when_nothing
 }
 
 #[test]
+fn what_lies_in_a_state_directory_on_a_tmpfs_already_stays_in_sight() {
+    let dir = format!("/dev/shm/berth-state-{}", std::process::id());
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(format!("{dir}/socket"), "").unwrap();
+    let mut engine = Engine::start();
+    assert_eq!(engine.call("prepareState", json!({ "dir": dir })).unwrap()["mounted"], false);
+    assert!(is_mounted(&dir));
+    assert!(std::fs::exists(format!("{dir}/socket")).unwrap());
+    assert_eq!(engine.call("releaseState", json!({ "dir": dir })).unwrap()["released"], true);
+    assert!(!is_mounted(&dir));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
 fn a_directory_that_is_no_mount_of_its_own_is_never_unmounted() {
     let mut engine = Engine::start();
     assert_eq!(engine.call("releaseState", json!({ "dir": "/tmp" })).unwrap()["released"], false);
