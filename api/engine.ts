@@ -171,6 +171,8 @@ export type FetchLayerAsk = BlobSource & {
   minBytesPerStall: number;
   stallMs: number;
   limits: LayerLimits;
+  /** Name, inside the target, of the one file that the blob is; empty for a blob that is a layer's tar. */
+  file: string;
 };
 
 /** What a layer may be at most; a refusal names the daemon's option. `ratio`: unpacked bytes for each byte of the blob. */

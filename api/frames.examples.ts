@@ -152,6 +152,7 @@ const engineCalls = {
       minBytesPerStall: 1024,
       stallMs: 30_000,
       limits: { unpackedBytes: 68_719_476_736, ratio: 1000, inodes: 5_000_000, entries: 10_000_000 },
+      file: 'models/tiny.gguf',
     },
     reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
   },

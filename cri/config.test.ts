@@ -62,12 +62,12 @@ test('a size is read in bytes with or without a unit', (t) => {
 
 test('OCI runtimes of file and command line are joined by name', (t) => {
   const { runtimes } = run(t, ['--runtime', 'crun=/usr/bin/crun', '--runtime=runc=/opt/runc'], {
-    'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]\nprivileged-without-host-devices = true\nsandbox = "process"',
+    'berth.toml': '[runtimes.runc]\npath = "/usr/sbin/runc"\n[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace"]\nprivileged-without-host-devices = true\nsandbox = "process"\nplatform = "linux/arm64/v8"',
   });
   t.deepEqual(runtimes, {
-    runc: { path: '/opt/runc', args: [], privilegedWithoutHostDevices: false, sandbox: 'none' },
-    runsc: { path: '/usr/bin/runsc', args: ['--platform=ptrace'], privilegedWithoutHostDevices: true, sandbox: 'process' },
-    crun: { path: '/usr/bin/crun', args: [], privilegedWithoutHostDevices: false, sandbox: 'none' },
+    runc: { path: '/opt/runc', args: [], privilegedWithoutHostDevices: false, sandbox: 'none', platform: '' },
+    runsc: { path: '/usr/bin/runsc', args: ['--platform=ptrace'], privilegedWithoutHostDevices: true, sandbox: 'process', platform: 'linux/arm64/v8' },
+    crun: { path: '/usr/bin/crun', args: [], privilegedWithoutHostDevices: false, sandbox: 'none', platform: '' },
   });
 });
 

@@ -25,6 +25,7 @@ const image: Image = {
     created: '',
   },
   rawConfig: '{"os":"linux","config":{"Labels":{"a":"b"}}}',
+  artifactType: '',
   annotations: { c: 'd' },
   pulledAtNs: 1n,
 };
@@ -45,7 +46,7 @@ function over(one: Image, containers: ContainerFilesystem = async () => undefine
     remove: async (reference: string) => void removed.push(reference),
     usage: () => ({ path: '/var/lib/berth', usedBytes: 9_007_199_254_740_993n, inodes: 12n }),
   } as unknown as Images;
-  return { ...imageHandlers(images, ['docker.io/pinned:*'], containers), pulls, removed };
+  return { ...imageHandlers(images, ['docker.io/pinned:*'], { containers, platformOf: (handler) => (handler === 'arm' ? { os: 'linux', architecture: 'arm64', variant: '' } : undefined) }), pulls, removed };
 }
 
 const named = (reference: string) => ({

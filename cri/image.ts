@@ -10,16 +10,20 @@ import {
   type ImageSpec,
 } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
+import type { Platform } from '../image/manifest.ts';
 import { isPinned } from '../image/pinned.ts';
 import type { AuthConfig, Image, Images } from '../image/record.ts';
 import { streamedList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 
+/** What the images cannot know: what writable layers take, and what a runtime handler wants instead of this machine's images. */
+export type ImageSurroundings = { containers: ContainerFilesystem; platformOf: (handler: string) => Platform | undefined };
+
 /** What writable layers take; `undefined` when they lie on the file system of the images. */
 export type ContainerFilesystem = () => Promise<Draft<FilesystemUsage> | undefined>;
 
 /** The rpcs on images; those that a pattern in `pinned` names are kept out of the kubelet's garbage collection. */
-export function imageHandlers(images: Images, pinned: readonly string[], containers: ContainerFilesystem): Required<ImageHandlers> {
+export function imageHandlers(images: Images, pinned: readonly string[], { containers, platformOf }: ImageSurroundings): Required<ImageHandlers> {
   const items = new WeakMap<Image, Buffer>();
   /** The image's entry of a list, encoded once for each record: a record never changes. */
   const listItem = (image: Image): Buffer => {
@@ -42,7 +46,8 @@ export function imageHandlers(images: Images, pinned: readonly string[], contain
     PullImage: async ({ image: spec, auth, sandbox_config }, { signal }) => {
       const reference = named('PullImage', spec);
       const namespace = sandbox_config?.metadata?.namespace ?? '';
-      const { id } = await images.pull({ reference, namespace, signal, ...(auth && { auth: pullAuth(auth) }) });
+      const platform = platformOf(spec?.runtime_handler ?? '');
+      const { id } = await images.pull({ reference, namespace, signal, ...(platform && { platform }), ...(auth && { auth: pullAuth(auth) }) });
       return { image_ref: id };
     },
     RemoveImage: async ({ image: spec }) => {

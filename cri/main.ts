@@ -16,6 +16,8 @@ import { type Config, readCommand } from './config.ts';
 import { containerFilesystem } from './container-filesystem.ts';
 import { containerHandlers } from './container.ts';
 import { containerEvents } from './container-events.ts';
+import type { Platform } from '../image/manifest.ts';
+import { parsePlatform } from '../image/platform.ts';
 import { controlHandlers } from './control.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
@@ -87,7 +89,7 @@ async function run(config: Config): Promise<void> {
       ...streamHandlers(context, streaming),
       ...happenings.handlers,
     },
-    image: imageHandlers(context.images, config.pinnedImages, containerFilesystem(context, layers)),
+    image: imageHandlers(context.images, config.pinnedImages, { containers: containerFilesystem(context, layers), platformOf: (handler) => platformOf(config, handler || context.runtimes.defaultName) }),
     control: controlHandlers(context, config.pinnedImages),
     log,
     rpc: metrics.rpc,
@@ -158,6 +160,12 @@ function countObjects(metrics: Metrics, { store }: Daemon['context'], streaming:
   metrics.gauge('containers_running', 'Containers whose process runs.', () => count(store.containers.all(), 'running'));
   metrics.gauge('stream_sessions_open', 'Clients of exec, attach and port-forward.', () => streaming.count().sessions);
   metrics.gauge('stream_urls_waiting', 'URLs of streams whose client has not come yet.', () => streaming.count().waiting);
+}
+
+/** What images a runtime handler wants; undefined for those of this machine. */
+function platformOf({ runtimes }: Config, handler: string): Platform | undefined {
+  const platform = runtimes[handler]?.platform ?? '';
+  return platform === '' ? undefined : parsePlatform(platform);
 }
 
 /** What verbose Status shows of the configuration; `sandboxImage` is there for kubeadm, and empty: no image is a pod's. */

@@ -22,6 +22,8 @@ export type RuntimeProgram = {
   privilegedWithoutHostDevices: boolean;
   /** `process`: a pod's containers run inside one sandbox process, which is started before them (gVisor, Kata by command line). */
   sandbox: 'none' | 'process';
+  /** What images it runs (`linux/arm64/v8`) when those of this machine are not meant; else empty. */
+  platform: string;
 };
 
 /** Programs by the name that a RuntimeClass' handler asks for. */
@@ -168,7 +170,7 @@ export const runtimePrograms: Kind<RuntimePrograms> = {
     if (!handlerName.test(name) || !program.startsWith('/')) {
       throw new Error('must be NAME=PATH, NAME of a-z 0-9 - and PATH absolute');
     }
-    return { [name]: { path: program, args: [], privilegedWithoutHostDevices: false, sandbox: 'none' } };
+    return { [name]: { path: program, args: [], privilegedWithoutHostDevices: false, sandbox: 'none', platform: '' } };
   },
   fromToml(value) {
     if (!isTable(value)) throw new Error('must be tables [runtimes.NAME] with a path');
@@ -183,21 +185,22 @@ const withoutDevices = 'privileged-without-host-devices';
 
 function readProgram(name: string, program: unknown): RuntimeProgram {
   if (!handlerName.test(name)) throw new Error(`cannot have the name ${name}: a handler's name is made of a-z 0-9 -`);
-  const { path: file, args = [], [withoutDevices]: without = false, sandbox = 'none', ...rest } = isTable(program) ? program : {};
+  const { path: file, args = [], [withoutDevices]: without = false, sandbox = 'none', platform = '', ...rest } = isTable(program) ? program : {};
   const unknown = Object.keys(rest)[0];
-  if (unknown !== undefined) throw new Error(`has no key ${unknown} in [runtimes.${name}]; there are path, args, sandbox and ${withoutDevices}`);
+  if (unknown !== undefined) throw new Error(`has no key ${unknown} in [runtimes.${name}]; there are path, args, sandbox, platform and ${withoutDevices}`);
   if (typeof file !== 'string' || !file.startsWith('/')) throw new Error(`needs an absolute path in [runtimes.${name}]`);
   if (!Array.isArray(args) || !args.every((each) => typeof each === 'string')) {
     throw new Error(`needs args as an array of strings in [runtimes.${name}]`);
   }
   if (typeof without !== 'boolean') throw new Error(`needs ${withoutDevices} in [runtimes.${name}] as true or false`);
   if (sandbox !== 'none' && sandbox !== 'process') throw new Error(`needs sandbox in [runtimes.${name}] as "none" or "process"`);
-  return { path: file, args, privilegedWithoutHostDevices: without, sandbox };
+  if (typeof platform !== 'string' || !/^([a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?)?$/.test(platform)) throw new Error(`needs platform in [runtimes.${name}] as OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT`);
+  return { path: file, args, privilegedWithoutHostDevices: without, sandbox, platform };
 }
 
 function tableOfProgram([name, program]: [string, RuntimeProgram]): string {
-  const { path: file, args, privilegedWithoutHostDevices: without, sandbox } = program;
-  return `[runtimes.${name}]\npath = ${JSON.stringify(file)}\nargs = ${JSON.stringify(args)}\n${withoutDevices} = ${without}\nsandbox = "${sandbox}"`;
+  const { path: file, args, privilegedWithoutHostDevices: without, sandbox, platform } = program;
+  return `[runtimes.${name}]\npath = ${JSON.stringify(file)}\nargs = ${JSON.stringify(args)}\n${withoutDevices} = ${without}\nsandbox = "${sandbox}"\nplatform = "${platform}"`;
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

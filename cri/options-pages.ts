@@ -29,6 +29,7 @@ ${groups.join('\n')}
 # args = []
 # privileged-without-host-devices = false
 # sandbox = "none"
+# platform = ""
 `;
 }
 
@@ -42,7 +43,8 @@ Later counts: default, \`/etc/berth/berth.toml\`, \`/etc/berth/berth.d/*.toml\` 
 Unknown names and invalid values are errors: the daemon does not start. Programs for further RuntimeClass handlers are
 tables in the file, \`[runtimes.NAME]\` with \`path\`, \`args\` and
 \`privileged-without-host-devices\` (privileged containers then get only the devices they ask for), and with
-\`sandbox = "process"\` for runtimes that run a pod's containers inside one sandbox process (gVisor, Kata by command line). \`--help\` prints this list, \`--version\` the version.
+\`sandbox = "process"\` for runtimes that run a pod's containers inside one sandbox process (gVisor, Kata by command line). A \`platform\` such as
+\`linux/arm64\` makes PullImage with that runtime handler choose images for it instead of this machine's. \`--help\` prints this list, \`--version\` the version.
 
 ${groups.join('\n')}`;
 }

@@ -42,7 +42,7 @@ export const options = {
     automatic: { text: 'the first of runc, crun and youki that works here', sample: 'runc' },
   },
   runtimes: {
-    ...option('Containers', runtimePrograms, {} as RuntimePrograms, 'OCI runtime for the handler NAME; may be repeated. In the file a table [runtimes.NAME] with path, args, sandbox and privileged-without-host-devices.'),
+    ...option('Containers', runtimePrograms, {} as RuntimePrograms, 'OCI runtime for the handler NAME; may be repeated. In the file a table [runtimes.NAME] with path, args, sandbox, platform and privileged-without-host-devices.'),
     flag: 'runtime',
   },
   cgroupDriver: {

@@ -11,7 +11,7 @@ export type ParsedConfig = {
 };
 
 /** Overlay takes no more lower directories than this. */
-const maxLayers = 500;
+export const maxLayers = 500;
 
 /** Reads an image configuration (OCI image-spec config.md, Docker image v1.2). Throws `corrupt`, `unsupported`. */
 export function parseConfig(json: string): ParsedConfig {

@@ -42,9 +42,9 @@ async function fetchOnce(
   locations: BlobLocations,
   { engine, temporary, limits, signal }: FetchOptions,
 ): Promise<UnpackedLayer> {
-  const { digest, sizeBytes, compression } = descriptor;
+  const { digest, sizeBytes, compression, file } = descriptor;
   const target = temporary();
-  const ask = { ...source, digest, sizeBytes, compression, diffId, target, minBytesPerStall, stallMs, limits };
+  const ask = { ...source, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target, minBytesPerStall, stallMs, limits };
   try {
     const how = { signal, onSourceLost: locations.instead };
     const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, how);

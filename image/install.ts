@@ -6,6 +6,8 @@ import type { Name } from './catalog.ts';
 import { fetchLayer, type LayerAsk } from './fetch.ts';
 import { waitFor, type Flight, type Flights } from './flights.ts';
 import type { Layers, UnpackedLayer } from './layers.ts';
+import type { Platform } from './manifest.ts';
+import { suits } from './platform.ts';
 import type { Image } from './record.ts';
 import { nameOf, repositoryOf } from './reference.ts';
 import type { Chosen, Found } from './resolve.ts';
@@ -30,15 +32,17 @@ export type InstallOptions = {
 
 const layersAtATime = 6;
 
-/** When what was found is here already: that image, under the reference's name too. */
+/** When what was found is here already, and for that platform: that image, under the reference's name too. */
 export async function adopt(
   found: Found,
+  platform: Platform,
   { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
 ): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
   const [, digest] = names;
   const known = catalog.byName(digest.name);
+  if (known !== undefined && !suits(known.config, platform)) return undefined;
   if (known !== undefined) touch(known.id);
   if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name)))
     return known;
@@ -116,11 +120,12 @@ function download(layer: LayerAsk, { content }: Found, options: InstallOptions):
   });
 }
 
-function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
+function recordOf({ manifest, digest, rawConfig, parsed }: Chosen): Image {
   const { config, diffIds } = parsed;
   const sizeBytes = [manifest.config, ...manifest.layers].reduce((sum, blob) => sum + BigInt(blob.sizeBytes), 0n);
   return {
-    id: manifest.config.digest,
+    // Artifacts share one empty configuration.
+    id: manifest.artifactType === '' ? manifest.config.digest : digest,
     tags: [],
     digests: [],
     sizeBytes,
@@ -128,6 +133,7 @@ function recordOf({ manifest, rawConfig, parsed }: Chosen): Image {
     config,
     rawConfig,
     annotations: manifest.annotations,
+    artifactType: manifest.artifactType,
     pulledAtNs: BigInt(Date.now()) * 1_000_000n,
   };
 }

@@ -45,6 +45,18 @@ test('an index gives platforms and tells nested indexes', (t) => {
   );
 });
 
+test('an artifact gives its type and its blobs with a title, whatever their types', (t) => {
+  const title = (file: string): object => ({ annotations: { 'org.opencontainers.image.title': file } });
+  const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest, size: 2, data: 'e30=' };
+  const blobs = [{ ...layer('application/vnd.docker.image.rootfs.foreign.diff.tar.gzip'), ...title('a/b') }, layer(ociLayer)];
+  const of = (more: object): unknown => {
+    const read = parseManifest(json({ layers: blobs, ...more }), '');
+    return read.kind === 'manifest' && [read.artifactType, read.layers.map(({ file, compression }) => `${file} ${compression}`)];
+  };
+  t.deepEqual(of({ config: empty, artifactType: 'application/x', subject: empty }), ['application/x', ['a/b none']]);
+  t.deepEqual(of({ config: { ...empty, mediaType: 'application/vnd.cncf.helm.config.v1+json' } }), ['application/vnd.cncf.helm.config.v1+json', ['a/b none']]);
+});
+
 const refused: [title: string, text: string, kind: ErrorKind][] = [
   ['what is no JSON', '<html>', 'corrupt'],
   ['a JSON list', '[]', 'corrupt'],

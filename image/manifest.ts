@@ -7,7 +7,11 @@ export type Platform = { os: string; architecture: string; variant: string };
 /** Content named by digest and exact size. */
 export type Descriptor = { mediaType: string; digest: string; sizeBytes: number };
 /** A layer as served. */
-export type LayerDescriptor = Descriptor & { compression: 'gzip' | 'zstd' | 'none' };
+export type LayerDescriptor = Descriptor & {
+  compression: 'gzip' | 'zstd' | 'none';
+  /** Path of the one file that the blob is, in an artifact; empty for a tar. */
+  file: string;
+};
 /** One image for one platform. */
 export type Manifest = {
   kind: 'manifest';
@@ -15,6 +19,8 @@ export type Manifest = {
   /** Bottom first. */
   layers: LayerDescriptor[];
   annotations: Record<string, string>;
+  /** Of an OCI artifact: its type, or that of its configuration; empty for an image. */
+  artifactType: string;
 };
 /** One manifest of an index; `platform` is absent where the index states none. */
 export type IndexEntry = Descriptor & { platform: Platform | undefined; nested: boolean };
@@ -34,6 +40,14 @@ const indexTypes = new Set([
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.oci.image.index.v1+json',
 ]);
+/** What configurations of images say of themselves; the last two are those of tools long gone. */
+const configTypes = new Set([
+  'application/vnd.docker.container.image.v1+json',
+  'application/vnd.oci.image.config.v1+json',
+  'application/octet-stream',
+  '',
+]);
+const titleKey = 'org.opencontainers.image.title';
 const compressions: Readonly<Record<string, LayerDescriptor['compression']>> = {
   'application/vnd.docker.image.rootfs.diff.tar.gzip': 'gzip',
   'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
@@ -89,14 +103,35 @@ function readPlatform(value: unknown): Platform | undefined {
 
 function readManifest(root: Json): Manifest {
   const config = readDescriptor(objectIn(root['config'], 'config'));
-  const layers = listIn(root['layers'], 'layers').map((item) => readLayer(objectIn(item, 'layers[]')));
-  return { kind: 'manifest', config, layers, annotations: textMapIn(root['annotations'], 'annotations') };
+  const items = listIn(root['layers'], 'layers').map((item) => objectIn(item, 'layers[]'));
+  const annotations = textMapIn(root['annotations'], 'annotations');
+  if (configTypes.has(config.mediaType)) return { kind: 'manifest', config, layers: items.map(readLayer), annotations, artifactType: '' };
+  const artifactType = textIn(root['artifactType'], 'artifactType') || config.mediaType;
+  return { kind: 'manifest', config, layers: filesOf(items, artifactType), annotations, artifactType };
+}
+
+/** The files of an artifact: its blobs that have a title, each kept as it is. */
+function filesOf(items: readonly Json[], artifactType: string): LayerDescriptor[] {
+  const files = items.map((item): LayerDescriptor => {
+    const file = textIn(textMapIn(item['annotations'], 'annotations')[titleKey], titleKey);
+    return { ...readDescriptor(item), compression: 'none', file };
+  });
+  const titled = files.filter(({ file }) => file !== '');
+  const wrong = titled.find(({ file }) => !isFilePath(file));
+  if (wrong !== undefined) throw new RuntimeError('corrupt', `blob ${wrong.digest} has the title ${JSON.stringify(wrong.file.slice(0, 200))}, which is no path of a file`);
+  if (titled.length === 0) throw new RuntimeError('unsupported', `the artifact of type ${artifactType} has no file: none of its blobs has a title`);
+  return titled;
+}
+
+function isFilePath(path: string): boolean {
+  const parts = path.split('/');
+  return path.length <= 1024 && !path.includes('\0') && parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('.wh.'));
 }
 
 function readLayer(item: Json): LayerDescriptor {
   const descriptor = readDescriptor(item);
   const compression = compressions[descriptor.mediaType];
-  if (compression !== undefined) return { ...descriptor, compression };
+  if (compression !== undefined) return { ...descriptor, compression, file: '' };
   const foreign = /foreign|nondistributable/.test(descriptor.mediaType);
   throw new RuntimeError(
     'unsupported',

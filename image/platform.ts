@@ -6,6 +6,17 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
   return [os || 'unknown', architecture || 'unknown', ...(variant === '' ? [] : [variant])].join('/');
 }
 
+/** Reads `OS/ARCHITECTURE[/VARIANT]`. */
+export function parsePlatform(text: string): Platform {
+  const [os = '', architecture = '', variant = ''] = text.split('/');
+  return { os, architecture, variant };
+}
+
+/** True unless the image states a platform that does not run where `wanted` does. */
+export function suits(stated: Platform, wanted: Platform): boolean {
+  return (stated.os === '' && stated.architecture === '') || rankOf(stated, wanted) >= 0;
+}
+
 /** The entry of `index` for this machine, the best variant first, then the order of the index. Throws `unsupported`. */
 export function choosePlatform(index: Index, wanted: Platform): IndexEntry {
   let best: { entry: IndexEntry; rank: number } | undefined;
@@ -25,8 +36,7 @@ export function choosePlatform(index: Index, wanted: Platform): IndexEntry {
 
 /** Refuses an image that states another platform than `wanted`; one that states none is taken. Throws `unsupported`. */
 export function requirePlatform(stated: Platform, wanted: Platform): void {
-  if (stated.os === '' && stated.architecture === '') return;
-  if (rankOf(stated, wanted) >= 0) return;
+  if (suits(stated, wanted)) return;
   throw new RuntimeError(
     'unsupported',
     `the image is for ${formatPlatform(stated)}, this machine is ${formatPlatform(wanted)}`,

@@ -5,6 +5,7 @@ import { createFlights, waitFor } from './flights.ts';
 import { adopt, install, type InstallOptions } from './install.ts';
 import type { UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
+import { formatPlatform } from './platform.ts';
 import type { Verification } from './policy/verification.ts';
 import type { Image, PullAsk } from './record.ts';
 import { formatReference, type Reference } from './reference.ts';
@@ -37,7 +38,7 @@ export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void
 
 /** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
 export function createPuller(options: PullOptions): Puller {
-  const { conf, layers, log, meter, platform } = options;
+  const { conf, layers, log, meter } = options;
   const http = createHttp();
   const tokens: TokenCache = new Map();
   const pulls = createFlights<Image>();
@@ -58,7 +59,7 @@ export function createPuller(options: PullOptions): Puller {
   const run = async (
     references: readonly Reference[],
     credentials: Credentials,
-    verification: Verification,
+    { verification, platform }: { verification: Verification; platform: Platform },
     signal: AbortSignal,
   ): Promise<Image> => {
     const resolved = await timed(meter, 'pull', 'resolve', async () => {
@@ -67,18 +68,19 @@ export function createPuller(options: PullOptions): Puller {
       let chosen: Promise<Chosen> | undefined;
       const choice = (): Promise<Chosen> => (chosen ??= retrying(signal, () => choose(found, platform, signal)));
       await verification.atPull(found, async () => (await choice()).digest, signal);
-      return (await adopt(found, options)) ?? { found, chosen: await choice() };
+      return (await adopt(found, platform, options)) ?? { found, chosen: await choice() };
     });
     return 'found' in resolved ? install(resolved, { ...options, downloads }, signal) : resolved;
   };
   return {
-    async pull({ reference, auth, namespace = '', signal }) {
+    async pull({ reference, auth, namespace = '', platform = options.platform, signal }) {
       try {
         const references = candidates(reference, await conf.refresh());
         const credentials = await credentialsFor({ auth, namespace, reference }, options.credentials);
         const verification = await options.verification(namespace);
-        const flight = pulls.join(keyOf(references, credentials, verification), (ended) =>
-          counted(options, references, () => run(references, credentials, verification, ended)),
+        const key = [references.map(formatReference), credentials.key, verification.key, formatPlatform(platform)];
+        const flight = pulls.join(JSON.stringify(key), (ended) =>
+          counted(options, references, () => run(references, credentials, { verification, platform }, ended)),
         );
         return await waitFor(flight, signal).finally(() => void flight.leave());
       } catch (error) {
@@ -91,10 +93,6 @@ export function createPuller(options: PullOptions): Puller {
       http.close();
     },
   };
-}
-
-function keyOf(references: readonly Reference[], credentials: Credentials, verification: Verification): string {
-  return JSON.stringify([references.map(formatReference), credentials.key, verification.key]);
 }
 
 async function counted(

@@ -46,6 +46,7 @@ export function writeStored({ image, names, usages, sequence }: Stored): string 
     pulledAtNs: `${image.pulledAtNs}`,
     layers: Object.fromEntries(layers) as object,
     annotations: image.annotations,
+    ...(image.artifactType !== '' && { artifactType: image.artifactType }),
     config: image.rawConfig,
   };
   return `${JSON.stringify(file, undefined, 2)}\n`;
@@ -67,6 +68,7 @@ export function readStored(json: Json): Stored {
     config,
     rawConfig,
     annotations: textMapIn(file['annotations'], 'annotations'),
+    artifactType: textIn(file['artifactType'], 'artifactType'),
     pulledAtNs: integerIn(file['pulledAtNs'], 'pulledAtNs'),
   };
   const names = listIn(file['names'], 'names').map((item) => readName(objectIn(item, 'names[]')));

@@ -1,4 +1,5 @@
 import type { LayerUsage } from './layers.ts';
+import type { Platform } from './manifest.ts';
 import type { AuthConfig } from './registry/credential.ts';
 
 export type { AuthConfig };
@@ -35,6 +36,8 @@ export type Image = {
   config: ImageConfig;
   /** The configuration as the registry served it. */
   rawConfig: string;
+  /** Type of an OCI artifact, which can only be a volume; empty for an image. */
+  artifactType: string;
   /** Annotations of the manifest. */
   annotations: Record<string, string>;
   /** Wall clock of the pull that brought it, nanoseconds since 1970. */
@@ -42,7 +45,14 @@ export type Image = {
 };
 
 /** One pull; `namespace` is that of the pod it is for, when there is one. */
-export type PullAsk = { reference: string; auth?: AuthConfig; namespace?: string; signal: AbortSignal };
+export type PullAsk = {
+  reference: string;
+  auth?: AuthConfig;
+  namespace?: string;
+  /** What the image must run on, when not this machine. */
+  platform?: Platform;
+  signal: AbortSignal;
+};
 
 /** An image that was pruned, and what the layers took that went with it. */
 export type Pruned = { image: Image; freed: LayerUsage };

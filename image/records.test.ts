@@ -33,6 +33,7 @@ function imageOf(text: string): Image {
     layers: diffIds,
     config,
     rawConfig,
+    artifactType: 'application/x',
     annotations: { 'a"': '\n' },
     pulledAtNs: 1n,
   };

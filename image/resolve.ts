@@ -1,5 +1,6 @@
 import { asRuntimeError, RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
+import { configOfArtifact } from './artifact.ts';
 import { parseConfig, type ParsedConfig } from './config.ts';
 import { type Content, openContent } from './content.ts';
 import { maxConfigBytes, parseManifest, type Manifest, type Platform } from './manifest.ts';
@@ -43,6 +44,7 @@ export async function find(candidates: readonly Candidate[], signal: AbortSignal
 export async function choose({ content, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
   const served = await manifestFor(content, top, platform, signal);
   const { manifest } = served;
+  if (manifest.artifactType !== '') return { manifest, digest: served.digest, ...configOfArtifact(manifest) };
   const rawConfig = await content.blob(manifest.config, maxConfigBytes, signal);
   const parsed = parseConfig(rawConfig);
   if (served.digest === top.digest) requirePlatform(parsed.config, platform);

@@ -184,6 +184,7 @@ function forVolumes(): Image[] {
   const Volumes = { '/': {}, '/data': {}, '/var/run/made/': {}, '/link/../new': {}, '/outside/made': {}, '/proc/none': {} };
   return [
     { names: ['berth/data:1'], format: 'oci', layers: data },
+    { names: ['berth/artifact:1'], format: 'oci', layers: [], artifact: { type: 'application/vnd.berth.model', files: { 'model.bin': 'weights', 'docs/README.md': '# read me' } } },
     { names: ['berth/data-flat:1'], format: 'oci', layers: [only(file('flat', 'one layer'))] },
     {
       names: ['berth/declares:1'],

@@ -21,6 +21,8 @@ export type Image = {
   readonly architectures?: readonly string[];
   /** No list at all: the names point at the manifest of the only architecture. */
   readonly single?: boolean;
+  /** An OCI artifact instead: its files by title. */
+  readonly artifact?: { readonly type: string; readonly files: Readonly<Record<string, string>> };
   /** DiffIDs to claim instead of the true ones. */
   readonly claimedDiffIds?: readonly string[];
 };
@@ -63,6 +65,7 @@ const decoy = 's390x';
 
 /** The blobs and manifests of an image: every architecture but this machine's holds one file `/decoy` only. */
 export function assemble(image: Image): Assembled {
+  if (image.artifact !== undefined) return artifactOf(image.artifact);
   const offered = image.architectures ?? [decoy, architecture];
   const platforms = offered.map((name) => onePlatform(image, name));
   const manifests = platforms.map((platform) => platform.manifest);
@@ -79,6 +82,23 @@ export function assemble(image: Image): Assembled {
     })),
   };
   return { blobs, manifests, top: manifestOf(list) };
+}
+
+function artifactOf({ type, files }: NonNullable<Image['artifact']>): Assembled {
+  const empty = blob({});
+  const parts = Object.entries(files).map(([title, content]) => {
+    const bytes = Buffer.from(content);
+    const file = { bytes, digest: digestOf(bytes) };
+    return { file, descriptor: { ...descriptor(file, 'application/octet-stream'), annotations: { 'org.opencontainers.image.title': title } } };
+  });
+  const top = manifestOf({
+    schemaVersion: 2,
+    mediaType: mediaTypes.oci.manifest,
+    artifactType: type,
+    config: descriptor(empty, 'application/vnd.oci.empty.v1+json'),
+    layers: parts.map((part) => part.descriptor),
+  });
+  return { blobs: [empty, ...parts.map(({ file }) => file)], manifests: [], top };
 }
 
 function onePlatform(image: Image, name: string): { manifest: Manifest; blobs: Blob[] } {

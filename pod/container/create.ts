@@ -52,6 +52,9 @@ function imageOf(context: PodContext, config: ContainerConfig): Image {
   const reference = config.image?.image ?? '';
   const image = context.images.find(reference);
   if (!image) throw new RuntimeError('not-found', `container ${config.metadata?.name}: image ${reference} is not here: pull it first`);
+  if (image.artifactType !== '') {
+    throw new RuntimeError('invalid', `container ${config.metadata?.name}: ${reference} is an artifact of type ${image.artifactType}, which can be mounted as a volume but not run`);
+  }
   return image;
 }
 

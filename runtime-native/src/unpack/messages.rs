@@ -54,6 +54,8 @@ pub struct FetchLayerAsk {
     pub min_bytes_per_stall: u64,
     pub stall_ms: u64,
     pub limits: Limits,
+    /// Name, inside the target, of the one file that the blob is; empty for a blob that is a layer's tar.
+    pub file: String,
     /// Where the blob lies when it is not fetched at all; then what concerns the connection counts for nothing.
     #[serde(skip)]
     pub section: Option<Section>,
@@ -87,6 +89,7 @@ impl From<&UnpackLayerAsk> for FetchLayerAsk {
             min_bytes_per_stall: 0,
             stall_ms: 0,
             limits: ask.limits,
+            file: String::new(),
             section: Some(Section { path: ask.path.clone(), offset: ask.offset }),
         }
     }

@@ -27,8 +27,8 @@ pub use self::messages::{
 };
 pub use self::settle::settle;
 use self::stream::TarStream;
-use self::tar::Archive;
 pub use self::tar::BLOCK_BYTES;
+use self::tar::{Archive, Entry};
 use self::tree::{Contents, Tree};
 pub use self::tree::{OPAQUE, is_kept, is_whiteout};
 use crate::frame::FrameError;
@@ -76,16 +76,20 @@ fn fetch_and_unpack(
 ) -> Result<FetchedLayer, FrameError> {
     let stream = TarStream::start(ask, sources, progress, cancelled)?;
     let tree = Tree::create(&ask.target, ask.limits)?;
-    unpack(stream, tree).inspect_err(|_| {
+    fill(ask, stream, tree).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.
         let _ = fs::remove_dir_all(&ask.target);
     })
 }
 
-fn unpack(stream: TarStream<'_>, mut tree: Tree) -> Result<FetchedLayer, FrameError> {
-    let mut archive = Archive::new(stream);
-    while let Some(entry) = archive.next_entry()? {
-        tree.place(&entry, &mut archive)?;
+fn fill(ask: &FetchLayerAsk, stream: TarStream<'_>, mut tree: Tree) -> Result<FetchedLayer, FrameError> {
+    let mut archive = if ask.file.is_empty() { Archive::new(stream) } else { Archive::of_one(stream, ask.size_bytes) };
+    if ask.file.is_empty() {
+        while let Some(entry) = archive.next_entry()? {
+            tree.place(&entry, &mut archive)?;
+        }
+    } else {
+        tree.place(&Entry::file(ask.file.as_bytes(), ask.size_bytes), &mut archive)?;
     }
     let unpacked_bytes = archive.into_source().finish()?;
     let Contents { inodes, used_bytes, implied } = tree.finish()?;

@@ -38,6 +38,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A plain file of root's, as old as can be.
+    pub fn file(name: &[u8], size: u64) -> Self {
+        Self {
+            name: name.to_vec(),
+            kind: Kind::File,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: (0, 0),
+            xattrs: Vec::new(),
+            size,
+            sparse: None,
+        }
+    }
+
     /// The entry that `header` begins, with what `extension` overrides.
     pub fn new(header: Header, extension: Extension) -> Result<Self, FrameError> {
         let name = extension.sparse_path.or(extension.path).unwrap_or(header.name);

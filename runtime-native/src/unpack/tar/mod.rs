@@ -31,6 +31,11 @@ impl<R: BufRead> Archive<R> {
         Self { source, data_left: 0, padding: 0 }
     }
 
+    /// A source that is the data of one entry, without a header.
+    pub fn of_one(source: R, size: u64) -> Self {
+        Self { source, data_left: size, padding: 0 }
+    }
+
     /// The next entry, what is left of the one before skipped; `None` at the end of the archive.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, FrameError> {
         let mut extension = Extension::default();

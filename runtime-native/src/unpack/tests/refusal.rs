@@ -114,6 +114,21 @@ fn a_bomb_is_stopped_by_size_and_by_ratio() {
 }
 
 #[test]
+fn a_blob_that_is_one_file_is_kept_as_it_is_and_never_outside() {
+    let (scratch, blob) = (Scratch::new(), gzip(b"not unpacked"));
+    let body = blob.clone();
+    let server = Server::start(move |_, request, connection| serve(&body, request, connection));
+    let file =
+        |name: &str| FetchLayerAsk { file: name.to_owned(), ..ask(&scratch, server.port(), &blob, Plain, &blob) };
+    assert_eq!(refusal(&scratch, &file("../outside")).kind, "invalid");
+    assert_eq!(refusal(&scratch, &file("/")).kind, "invalid");
+    let layer = fetch(&file("models/tiny.gz")).unwrap();
+    assert_eq!(layer.inodes, 3);
+    assert_eq!(fs::read(scratch.at("models/tiny.gz")).unwrap(), blob);
+    assert_eq!(scratch.outside(), ["layer"]);
+}
+
+#[test]
 fn what_lies_at_the_target_already_is_left_alone() {
     let (scratch, tar) = (Scratch::new(), noise(10));
     let body = tar.clone();

@@ -49,6 +49,7 @@ pub fn ask(scratch: &Scratch, port: u16, blob: &[u8], compression: Compression, 
         min_bytes_per_stall: 1,
         stall_ms: 2000,
         limits: Limits::default(),
+        file: String::new(),
         section: None,
     }
 }
