@@ -75,7 +75,7 @@ test('a CDI device brings its node, environment, mounts, groups and hooks', asyn
   t.true((await statusOf(daemon, id)).user.linux.supplemental_groups.includes('44'));
   t.is(readFileSync(trace, 'utf8'), 'made one\n');
   await removePod(daemon, pod);
-  await until(() => readFileSync(trace, 'utf8') === 'made one\ngone two\n', 5_000, 'the poststop hook');
+  await until(() => readFileSync(trace, 'utf8') === 'made one\ngone two\n', 60_000, 'the poststop hook');
 });
 
 test('devices asked for by annotation, also twice, are there once each', async (t) => {

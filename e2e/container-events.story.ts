@@ -47,7 +47,7 @@ test('every client is told the life of a pod in order, each event with the pod a
   const names = { [pod.id]: 'pod', [ended]: 'short', [killed]: 'long' };
   for (const { events, stream, ended: end } of clients) {
     const last = (event: ContainerEvent) => event.container_event_type === 'CONTAINER_DELETED_EVENT' && event.container_id === pod.id;
-    await until(() => events.some(last), 5000, 'the last event');
+    await until(() => events.some(last), 60_000, 'the last event');
     t.deepEqual(events.map((event) => brief(event, names)), [
       'pod created: ready',
       'pod started: ready',
@@ -78,7 +78,7 @@ test('a status is stamped between the events around it, and shows the containers
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const { timestamp, containers_statuses } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id });
   await removePod(daemon, pod.id);
-  await until(() => client.events.length === 8, 5000, 'eight events');
+  await until(() => client.events.length === 8, 60_000, 'eight events');
   const [before, after] = [client.events[3], client.events[4]];
   t.deepEqual([before?.container_id, after?.container_id], [container, container]);
   t.true(BigInt(before?.created_at ?? 0) < BigInt(timestamp) && BigInt(timestamp) < BigInt(after?.created_at ?? 0));
@@ -99,7 +99,7 @@ test('a client that does not read makes nobody wait, loses its place and is told
   const end = await lazy.ended;
   t.is(end?.code, status.RESOURCE_EXHAUSTED);
   t.regex(end?.details ?? '', /list anew/);
-  await until(() => eager.events.length === 2 + 3 * 35, 5000, 'all events at the client that reads');
+  await until(() => eager.events.length === 2 + 3 * 35, 60_000, 'all events at the client that reads');
   t.true(lazy.events.length < eager.events.length);
   t.deepEqual(
     lazy.events.map((event) => event.created_at),
@@ -115,5 +115,5 @@ test('a daemon that ends ends the streams, and does not wait for them', async (t
   const from = performance.now();
   await daemon.stop();
   t.is((await client.ended)?.code, status.UNAVAILABLE);
-  t.true(performance.now() - from < 4000);
+  t.true(performance.now() - from < 8000);
 });

@@ -28,7 +28,7 @@ test('a container killed by a signal shows 128 plus its number', async (t) => {
   const marker = `${10_000 + (process.pid % 10_000)}`;
   const container = await createContainer(daemon, pod, containerConfig('c', ['sleep', `5${marker}`]));
   await daemon.cri.call('StartContainer', { container_id: container });
-  await until(() => sleeping(`5${marker}`).length === 1, 5000, 'the sleep to run');
+  await until(() => sleeping(`5${marker}`).length === 1, 60_000, 'the sleep to run');
   for (const pid of sleeping(`5${marker}`)) process.kill(pid, 'SIGKILL');
   const status = await exitOf(daemon, container);
   t.is(status.exit_code, 137);

@@ -42,13 +42,13 @@ test('a daemon that ends keeps the next one out until it has taken everything aw
   process.kill(engine, 'SIGSTOP');
   process.kill(daemon.pid(), 'SIGTERM');
   try {
-    await until(() => textOf(daemon.logPath).includes('pods go on'), 5_000, 'the daemon to begin its end');
-    await until(() => !hasOpen(daemon.pid(), join(daemon.state, 'state.db')), 10_000, 'the daemon to close its state');
+    await until(() => textOf(daemon.logPath).includes('pods go on'), 60_000, 'the daemon to begin its end');
+    await until(() => !hasOpen(daemon.pid(), join(daemon.state, 'state.db')), 60_000, 'the daemon to close its state');
     t.regex(second().stderr, /belongs to another berthd/);
   } finally {
     process.kill(engine, 'SIGCONT');
   }
-  await until(() => !daemon.isRunning(), 10_000, 'the daemon to end');
+  await until(() => !daemon.isRunning(), 60_000, 'the daemon to end');
   await daemon.start();
 });
 

@@ -49,7 +49,7 @@ async function limitHits(name: string): Promise<number> {
 async function unharmed(t: ExecutionContext, daemon: Daemon, before: { pid: number; MiB: number }): Promise<void> {
   const fromMs = performance.now();
   await daemon.cri.call('Version', {});
-  t.true(performance.now() - fromMs < 2000, 'the answer is late');
+  t.true(performance.now() - fromMs < 10_000, 'the answer is late');
   t.is(daemon.pid(), before.pid);
   t.true(daemon.isRunning());
   t.true(residentMiB(daemon) - before.MiB < 48, `${before.MiB} MiB, then ${residentMiB(daemon)}`);
@@ -95,7 +95,7 @@ test('a stream in which nothing moves is ended, with its command, and its client
   const still = startCrictl(daemon, 'exec', container, 'sleep', '76543');
   t.not(await still.ended, 0);
   t.regex(still.stderr(), /nothing came or went for 4 s \(limit idleMs\)/);
-  await until(async () => (await exec(daemon, container, 'pgrep -f "sleep 7654[3]"')).stdout === '', 5000, 'it to be killed');
+  await until(async () => (await exec(daemon, container, 'pgrep -f "sleep 7654[3]"')).stdout === '', 60_000, 'it to be killed');
   t.is(await busy.ended, 0, busy.stderr());
 });
 
@@ -110,7 +110,7 @@ test('hundreds of clients that never finish their request keep nobody from a str
     if (at % 2 === 0) client.write(`GET ${url.pathname} HTTP/1.1\r\nSlow: `);
     return await text(client);
   });
-  await until(async () => (await limitHits('maxRequests')) > 0, 10_000, 'the first of them to be cut off');
+  await until(async () => (await limitHits('maxRequests')) > 0, 60_000, 'the first of them to be cut off');
   t.is((await crictl(daemon, 'exec', container, 'echo', 'served')).stdout, 'served\n');
   const told = (await Promise.all(answers)).map((answer) => /limit (\w+)/.exec(answer)?.[1] ?? answer);
   t.deepEqual([...new Set(told)].sort(), ['maxRequests', 'requestMs']);
@@ -172,11 +172,11 @@ test('a daemon without a descriptor left takes new clients again when there is o
     (at % 2 === 0 ? clientOf(url) : connect(daemon.socket)).on('error', () => undefined),
   );
   for (const client of clients) client.write(preface);
-  await until(() => clients.some((client) => client.closed), 10_000, 'a client to be turned away');
+  await until(() => clients.some((client) => client.closed), 60_000, 'a client to be turned away');
   await unharmed(t, daemon, before);
   clients.forEach(close);
   prlimit(daemon, '4096:');
-  await until(async () => (await crictl(daemon, 'exec', container, 'echo', 'served')).stdout === 'served\n', 10_000, 'an exec');
+  await until(async () => (await crictl(daemon, 'exec', container, 'echo', 'served')).stdout === 'served\n', 60_000, 'an exec');
 });
 
 function close(client: Socket): void {

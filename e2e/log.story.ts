@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { exitOf, logLines, logOf, runPod, runScript } from './harness/pod.ts';
+import { exec, exitOf, logLines, logOf, runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
 const stage = story();
@@ -9,10 +9,14 @@ const stage = story();
 test('output is kept by stream, one record per line', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'streams');
-  await exitOf(
-    daemon,
-    await runScript(daemon, pod, 'c', 'echo one; sleep 0.2; echo two >&2; sleep 0.2; echo; echo three'),
-  );
+  const waits = (name: string): string => `until [ -e /${name} ]; do sleep 0.05; done`;
+  const id = await runScript(daemon, pod, 'c', `echo one; ${waits('a')}; echo two >&2; ${waits('b')}; echo; echo three`);
+  // Two streams have no order but that in which they were read.
+  for (const [at, name] of ['a', 'b'].entries()) {
+    await logLines(pod, 'c', at + 1);
+    await exec(daemon, id, `touch /${name}`);
+  }
+  await exitOf(daemon, id);
   t.deepEqual(logOf(pod, 'c'), [
     { stream: 'stdout', tag: 'F', text: 'one' },
     { stream: 'stderr', tag: 'F', text: 'two' },

@@ -44,8 +44,8 @@ test('every metric of the contract is described and has values, with as many lab
   t.true(descriptors.every((one) => one.help !== '' && one.label_keys.length > 0));
 
   const pod = await runPod(daemon, 'measured');
-  const container = await runScript(daemon, pod, 'c', 'dd if=/dev/zero of=/file bs=1M count=2; sleep 1000', limited);
-  await exec(daemon, container, 'sleep 0.2');
+  const container = await runScript(daemon, pod, 'c', 'dd if=/dev/zero of=/file bs=1M count=2; exec sleep 1000', limited);
+  await exec(daemon, container, 'until grep -q sleep /proc/1/comm; do sleep 0.1; done');
   const { pod_metrics } = await daemon.cri.call('ListPodSandboxMetrics', {});
   t.deepEqual(pod_metrics.map((one) => one.pod_sandbox_id), [pod.id]);
   const values = pod_metrics.flatMap(valuesOf);

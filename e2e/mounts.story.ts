@@ -234,7 +234,7 @@ test('volumes on a file system that hangs hold up nobody but the containers that
   t.teardown(() => execSync(`umount ${volume}; rm ${disk}`));
   const pod = await runPod(daemon, 'hanging');
   // Thaws it also when this process dies meanwhile.
-  const guard = spawn('sh', ['-c', `sleep 20; fsfreeze -u ${volume}`], { stdio: 'ignore', detached: true });
+  const guard = spawn('sh', ['-c', `sleep 60; fsfreeze -u ${volume}`], { stdio: 'ignore', detached: true });
   execSync(`fsfreeze -f ${volume}`);
   let thawed = false;
   const stuck = Array.from({ length: 6 }, (_, at) => {

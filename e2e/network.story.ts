@@ -13,8 +13,8 @@ async function addressOf(daemon: Daemon, pod: Pod): Promise<string> {
   return status.network?.ip ?? '';
 }
 
-const textAt = async (url: string): Promise<string> =>
-  await fetch(url, { signal: AbortSignal.timeout(1000) }).then(
+const textAt = async (url: string, patienceMs = 1000): Promise<string> =>
+  await fetch(url, { signal: AbortSignal.timeout(patienceMs) }).then(
     (reply) => reply.text(),
     () => '',
   );
@@ -26,7 +26,7 @@ test('two pods reach each other, and the host reaches them, by address', async (
   const container = await runScript(daemon, client, 'c', 'sleep 1000');
   const address = await addressOf(daemon, server);
   t.not(address, await addressOf(daemon, client));
-  await until(async () => (await textAt(`http://${address}/`)) === 'server\n', 5000, 'the host to reach the pod');
+  await until(async () => (await textAt(`http://${address}/`)) === 'server\n', 60_000, 'the host to reach the pod');
   t.is((await exec(daemon, container, `wget -q -O - http://${address}/`)).stdout, 'server\n');
 });
 
@@ -53,7 +53,7 @@ test('containers of one pod share localhost, and a pod has a localhost of its ow
   const pod = await runPod(daemon, 'shared');
   await runScript(daemon, pod, 'server', serve);
   const container = await runScript(daemon, pod, 'client', 'sleep 1000');
-  t.is((await exec(daemon, container, 'sleep 0.3; wget -q -O - http://127.0.0.1/')).stdout, 'shared\n');
+  t.is((await exec(daemon, container, 'until wget -q -O - http://127.0.0.1/; do sleep 0.1; done')).stdout, 'shared\n');
   t.is((await exec(daemon, container, 'ls /sys/class/net')).stdout, 'eth0\nlo\n');
 });
 
@@ -63,8 +63,8 @@ test('a host port leads to the pod until the pod is stopped', async (t) => {
   const pod = await runPod(daemon, 'port', { port_mappings: [{ protocol: 0, container_port: 80, host_port }] });
   await runScript(daemon, pod, 'c', serve);
   const url = `http://${daemon.network.gateway}:${host_port}/`;
-  await until(async () => (await textAt(url)) === 'port\n', 5000, 'the host port to answer');
-  t.is(await textAt(`http://127.0.0.1:${host_port}/`), 'port\n');
+  await until(async () => (await textAt(url)) === 'port\n', 60_000, 'the host port to answer');
+  t.is(await textAt(`http://127.0.0.1:${host_port}/`, 60_000), 'port\n');
   await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id });
   t.is(await textAt(url), '');
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { mustCrictl, configFile, crictl } from './harness/crictl.ts';
 import { containerConfig, podConfig } from './harness/pod.ts';
+import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
 
 const stage = story({ images: [] });
@@ -26,9 +27,8 @@ test('crictl pulls an image, runs a pod from it, shows its log, executes in it a
   t.regex(await mustCrictl(daemon, 'pods'), /Ready +first +e2e/);
 
   t.is(await mustCrictl(daemon, 'exec', '-s', container, 'echo', 'inside'), 'inside');
-  const logs = await crictl(daemon, 'logs', container);
-  t.is(logs.stdout, 'hello\n');
-  t.regex(logs.stderr, /^oops$/m);
+  const logs = () => crictl(daemon, 'logs', container);
+  await until(async () => (await logs()).stdout === 'hello\n' && /^oops$/m.test((await logs()).stderr), 60_000, 'both words in the log');
 
   await mustCrictl(daemon, 'stop', container);
   t.regex(await mustCrictl(daemon, 'ps', '-a'), /Exited +hello/);

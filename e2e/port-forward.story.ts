@@ -22,7 +22,7 @@ async function forward(
   const port = await freePort();
   const crictl = startCrictl(daemon, 'port-forward', '-r', transport, pod, `${port}:${to}`);
   t.teardown(() => crictl.child.kill('SIGKILL'));
-  await until(() => crictl.stdout().includes('Forwarding from'), 10_000, 'crictl to listen');
+  await until(() => crictl.stdout().includes('Forwarding from'), 60_000, 'crictl to listen');
   return { port, crictl };
 }
 
@@ -87,7 +87,7 @@ test('a port where nobody listens is told to the client', async (t) => {
   const pod = await runPod(daemon, 'silent');
   const { port, crictl } = await forward(t, daemon, pod.id);
   t.is(await ask(port, 'too early'), '');
-  await until(() => /onnection refused/.test(crictl.stderr()), 10_000, 'crictl to say why');
+  await until(() => /onnection refused/.test(crictl.stderr()), 60_000, 'crictl to say why');
 });
 
 test('connections into a pod end with it', async (t) => {
@@ -117,10 +117,10 @@ for (const protocol of ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io']) {
     const socket = await openSocket(url, protocol);
     socket.send(0, 'now');
     const name = (port: number): string => Buffer.from([port & 255, port >> 8]).toString();
-    await until(() => socket.text(0) === `${name(8080)}now`, 5000, 'the echo');
+    await until(() => socket.text(0) === `${name(8080)}now`, 60_000, 'the echo');
     t.is(socket.text(1), name(8080));
     t.is(socket.text(2), name(9));
-    await until(() => /port 9 .*refused/.test(socket.text(3)), 5000, 'the other port to fail');
+    await until(() => /port 9 .*refused/.test(socket.text(3)), 60_000, 'the other port to fail');
     socket.close();
     await socket.closed;
   });

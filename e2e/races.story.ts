@@ -64,13 +64,13 @@ test('a container removed while it starts is gone', async (t) => {
 
 test('of two stops the shorter grace counts, whichever comes first, and both return', async (t) => {
   const { daemon } = stage();
-  for (const graces of [[60, 1], [1, 60]]) {
+  for (const graces of [[600, 1], [1, 600]]) {
     const pod = await runPod(daemon, 'two-stops');
     const container_id = await runScript(daemon, pod, 'c', stubborn);
     await logLines(pod, 'c', 1);
     const from = performance.now();
     await Promise.all(graces.map((timeout) => daemon.cri.call('StopContainer', { container_id, timeout })));
-    t.true(performance.now() - from < 10_000);
+    t.true(performance.now() - from < 60_000);
     t.is((await statusOf(daemon, container_id)).exit_code, 137);
   }
 });
@@ -81,10 +81,10 @@ test('an exec ends with the container that is stopped under it', async (t) => {
   const container_id = await runScript(daemon, pod, 'c', stubborn);
   await logLines(pod, 'c', 1);
   const from = performance.now();
-  const running = exec(daemon, container_id, 'sleep 60', 60).then(({ code }) => code, () => -1);
+  const running = exec(daemon, container_id, 'sleep 600', 600).then(({ code }) => code, () => -1);
   await daemon.cri.call('StopContainer', { container_id, timeout: 0 });
   t.not(await running, 0);
-  t.true(performance.now() - from < 10_000);
+  t.true(performance.now() - from < 60_000);
   await t.throwsAsync(exec(daemon, container_id, 'true'), { message: /NOT_FOUND/ });
 });
 

@@ -15,7 +15,7 @@ const stage = story();
 async function powerLoss(daemon: Daemon): Promise<void> {
   const running = () => ownProcesses(daemon).filter(({ pid }) => pid !== process.pid);
   for (const { pid } of running()) process.kill(pid, 'SIGKILL');
-  await until(() => running().length === 0 && !daemon.isRunning(), 10_000, 'the end of all processes');
+  await until(() => running().length === 0 && !daemon.isRunning(), 60_000, 'the end of all processes');
   for (const hierarchy of readdirSync('/sys/fs/cgroup')) {
     const parent = join('/sys/fs/cgroup', hierarchy, daemon.cgroupParent);
     spawnSync('find', [parent, '-depth', '-mindepth', '1', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });

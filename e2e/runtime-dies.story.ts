@@ -5,12 +5,13 @@ import { until } from './harness/process.ts';
 import { scriptedRuntime } from './harness/scripted.ts';
 import { story } from './harness/story.ts';
 
-/** Kills the real runtime that long after it was begun, where `$0.VERB` says so; once. */
+/** Kills the real runtime that long after it was begun, where `$0.VERB` says so, or before it has done anything; once. */
 const frail = `#!/bin/sh
 for word; do case $word in create|start|exec|update|delete) verb=$word; break;; esac; done
 [ -n "$verb" ] && [ -e "$0.$verb" ] || exec runc "$@"
 delay=$(cat "$0.$verb")
 rm "$0.$verb"
+[ "$delay" != first ] || kill -9 $$
 runc "$@" & pid=$!
 sleep "$delay"
 kill -9 $pid
@@ -68,7 +69,7 @@ for (const delay of delays) {
     await killedDuring('exec', delay, () => exec(daemon, container, 'sleep 20', 1));
     t.is((await exec(daemon, container, 'echo ok')).stdout, 'ok\n');
     const left = async () => (await exec(daemon, container, 'pgrep -f "sleep 20$" | wc -l')).stdout.trim();
-    await until(async () => (await left()) === '0', 10_000, 'the end of the killed exec');
+    await until(async () => (await left()) === '0', 60_000, 'the end of the killed exec');
   });
 
   test(`a delete whose OCI runtime is killed after ${delay} s is carried out by the first call or the retry`, async (t) => {
@@ -84,7 +85,7 @@ test('an update whose OCI runtime is killed leaves a container that can be updat
   const { daemon } = stage();
   const container_id = await runScript(daemon, await frailPod('update'), 'c', 'sleep 1000');
   const linux = { memory_limit_in_bytes: '67108864' };
-  t.true(await killedDuring('update', '0', () => daemon.cri.call('UpdateContainerResources', { container_id, linux })));
+  t.true(await killedDuring('update', 'first', () => daemon.cri.call('UpdateContainerResources', { container_id, linux })));
   await daemon.cri.call('UpdateContainerResources', { container_id, linux });
   t.is((await statusOf(daemon, container_id)).state, 'CONTAINER_RUNNING');
 });

@@ -34,7 +34,7 @@ gvisor('two containers of a pod run in one gVisor sandbox, share its network, an
   const { status } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id });
   // A read of gVisor on this kernel may end with EAGAIN, so that a request is answered by a reset now and then.
   const page = () => fetch(`http://${status.network?.ip}:8080/`).then((reply) => reply.text(), () => '');
-  await until(async () => (await page()) === 'page\n', 10_000, 'the page by the address of the pod');
+  await until(async () => (await page()) === 'page\n', 60_000, 'the page by the address of the pod');
   t.deepEqual(await exec(daemon, client, 'echo no >&2; exit 3'), { stdout: '', stderr: 'no\n', code: 3 });
   await daemon.cri.call('StopContainer', { container_id: server, timeout: 1 });
   t.is((await statusOf(daemon, server)).state, 'CONTAINER_EXITED');

@@ -40,13 +40,13 @@ test('sessions end with the daemon, and what they ran ends too', async (t) => {
   const clients = ['spdy', 'websocket'].map((transport) =>
     startCrictl(daemon, 'exec', '-i', '-r', transport, container, 'sh', '-c', 'echo up; exec sleep 98765'),
   );
-  await until(() => clients.every((client) => client.stdout() === 'up\n'), 10_000, 'both to run');
+  await until(() => clients.every((client) => client.stdout() === 'up\n'), 60_000, 'both to run');
   await daemon.stop();
   for (const client of clients) {
     t.not(await client.ended, 0);
     t.regex(client.stderr(), /the runtime ends/);
   }
-  await until(() => !spawnSync('pgrep', ['-f', 'sleep 98765']).stdout.length, 5000, 'the commands to be killed');
+  await until(() => !spawnSync('pgrep', ['-f', 'sleep 98765']).stdout.length, 60_000, 'the commands to be killed');
   await daemon.start();
   t.is((await crictl(daemon, 'exec', container, 'echo', 'again')).stdout, 'again\n');
 });

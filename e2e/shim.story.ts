@@ -39,7 +39,7 @@ test('a pod whose shim is killed is no longer ready, its container has ended, an
   t.is(await lost(), '1');
   t.regex(textOf(daemon.logPath), new RegExp(`shim of a sandbox is gone.*${pod.id}`));
   await removePod(daemon, pod.id);
-  await until(() => isGone(shim), 5_000, 'the end of the killed shim');
+  await until(() => isGone(shim), 60_000, 'the end of the killed shim');
 });
 
 test('a pod whose shim hangs can be stopped and removed', async (t) => {
@@ -50,6 +50,6 @@ test('a pod whose shim hangs can be stopped and removed', async (t) => {
   process.kill(shim, 'SIGSTOP');
   await daemon.cri.call('StopPodSandbox', { pod_sandbox_id: pod.id }, 60_000);
   await daemon.cri.call('RemovePodSandbox', { pod_sandbox_id: pod.id }, 60_000);
-  await until(() => isGone(shim), 5_000, 'the end of the hung shim');
+  await until(() => isGone(shim), 60_000, 'the end of the hung shim');
   t.pass();
 });

@@ -62,13 +62,13 @@ test('exec, attach and port-forward go over TLS, both ways known', async (t) => 
     t.regex(result.stderr, /exit code 7/);
     const attached = startCrictl(daemon, 'attach', ...tls(), '-r', transport, container);
     t.teardown(() => attached.child.kill('SIGKILL'));
-    await until(() => attached.stdout().includes('tick'), 10_000, 'the output of the container');
+    await until(() => attached.stdout().includes('tick'), 60_000, 'the output of the container');
   }
   await echoIn(t, pod, '127.0.0.1', 8080);
   const port = await freePort();
   const forward = startCrictl(daemon, 'port-forward', ...tls(), pod.id, `${port}:8080`);
   t.teardown(() => forward.child.kill('SIGKILL'));
-  await until(() => forward.stdout().includes('Forwarding from'), 10_000, 'crictl to listen');
+  await until(() => forward.stdout().includes('Forwarding from'), 60_000, 'crictl to listen');
   t.is(await ask(port, 'secret'), 'heard secret');
 });
 

@@ -78,7 +78,7 @@ for (const transport of ['spdy', 'websocket']) {
     t.teardown(() => reader.child.kill('SIGKILL'));
     const written = setInterval(() => writer.stdin.write('x\n'), 200);
     t.teardown(() => clearInterval(written));
-    await until(() => writer.stdout().includes('got x') && reader.stdout().includes('got x'), 10_000, 'both to see it');
+    await until(() => writer.stdout().includes('got x') && reader.stdout().includes('got x'), 60_000, 'both to see it');
     clearInterval(written);
     writer.stdin.end('last\n');
     t.is(await writer.ended, 0, writer.stderr());
@@ -110,7 +110,7 @@ for (const transport of ['spdy', 'websocket']) {
     const container = await idle(daemon, `unread-${transport}`);
     const command = ['sh', '-c', 'echo up; sleep 4; md5sum'];
     const unread = startCrictl(daemon, 'exec', '-i', '-r', transport, container, ...command);
-    await until(() => unread.stdout() === 'up\n', 10_000, 'the command to run');
+    await until(() => unread.stdout() === 'up\n', 60_000, 'the command to run');
     const before = memoryKiB(daemon);
     const bytes = Buffer.alloc(64 << 20, 'some bytes ');
     unread.stdin.end(bytes);
@@ -130,10 +130,10 @@ test('an attached client that does not keep up is dropped and told, while the ot
   const slow = startCrictl(daemon, 'attach', container);
   const quick = startCrictl(daemon, 'attach', '-i', container);
   t.teardown(() => slow.child.kill('SIGKILL'));
-  await until(() => [slow, quick].every(({ stdout }) => stdout().includes('up')), 10_000, 'both to be attached');
+  await until(() => [slow, quick].every(({ stdout }) => stdout().includes('up')), 60_000, 'both to be attached');
   slow.child.kill('SIGSTOP');
   quick.stdin.write('go\n');
-  await until(() => quick.endsWith('over\n'), 30_000, 'the quick one to get all');
+  await until(() => quick.endsWith('over\n'), 60_000, 'the quick one to get all');
   t.is(await quick.ended, 0);
   slow.child.kill('SIGCONT');
   t.not(await slow.ended, 0);
@@ -145,16 +145,16 @@ test('an exec ends with its client, with its container and with the code of the 
   const { daemon } = stage();
   const container = await idle(daemon, 'ends');
   const abandoned = startCrictl(daemon, 'exec', '-i', container, 'sh', '-c', 'echo up; exec sleep 4321');
-  await until(() => abandoned.stdout() === 'up\n', 10_000, 'the exec to run');
+  await until(() => abandoned.stdout() === 'up\n', 60_000, 'the exec to run');
   abandoned.child.kill('SIGKILL');
   await until(
     async () => (await crictl(daemon, 'exec', container, 'pgrep', '-f', 'sleep 432[1]')).stdout === '',
-    10_000,
+    60_000,
     'it to be killed',
   );
 
   const killed = startCrictl(daemon, 'exec', container, 'sh', '-c', 'echo up; sleep 1000');
-  await until(() => killed.stdout() === 'up\n', 10_000, 'the exec to run');
+  await until(() => killed.stdout() === 'up\n', 60_000, 'the exec to run');
   await daemon.cri.call('StopContainer', { container_id: container, timeout: 0 });
   await killed.ended;
   t.regex(killed.stderr(), /exit code 137/);

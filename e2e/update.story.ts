@@ -64,7 +64,7 @@ test('a memory limit below what is in use is refused, and nobody is killed', asy
   const { daemon } = stage();
   const pod = await runPod(daemon, 'shrink');
   const id = await runScript(daemon, pod, 'c', 'dd if=/dev/zero of=/dev/shm/x bs=1M count=30 && echo full && sleep 1000', limited);
-  await until(async () => (await exec(daemon, id, 'wc -c < /dev/shm/x')).stdout === `${30 * MiB}\n`, 10_000, 'the memory to be used');
+  await until(async () => (await exec(daemon, id, 'wc -c < /dev/shm/x')).stdout === `${30 * MiB}\n`, 60_000, 'the memory to be used');
   t.is(await codeOf(update(id, { memory_limit_in_bytes: 20 * MiB, memory_swap_limit_in_bytes: 20 * MiB })), status.FAILED_PRECONDITION);
   t.true(has(id, `${64 * MiB}`));
   t.is((await statusOf(daemon, id)).state, 'CONTAINER_RUNNING');

@@ -86,7 +86,7 @@ test('attach, port-forward, statistics and terminals work in it, and a restarted
   await daemon.start();
   const attached = startCrictl(daemon, 'attach', '-i', id);
   attached.stdin.write('word\n');
-  await until(() => attached.stdout().includes('heard word'), 10_000, 'the attached client to be heard');
+  await until(() => attached.stdout().includes('heard word'), 60_000, 'the attached client to be heard');
   attached.child.kill();
   t.is((await exec(daemon, id, 'id -u')).stdout, '0\n');
 
@@ -94,7 +94,7 @@ test('attach, port-forward, statistics and terminals work in it, and a restarted
   const port = await freePort();
   const forward = startCrictl(daemon, 'port-forward', pod.id, `${port}:8080`);
   t.teardown(() => forward.child.kill('SIGKILL'));
-  await until(() => forward.stdout().includes('Forwarding from'), 10_000, 'crictl to listen');
+  await until(() => forward.stdout().includes('Forwarding from'), 60_000, 'crictl to listen');
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   socket.end('question');
   t.is(await text(socket), 'heard question');

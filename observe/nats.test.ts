@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { connect } from 'nats';
 import type { LifecycleEvent } from '../api/events.ts';
@@ -15,19 +14,47 @@ function podEvent(podId: string): LifecycleEvent {
   return { type: 'pod.ready', atNs: 1_700_000_000_000_000_123n, podId };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+type Server = { address: string; process: ChildProcess };
+
+async function natsServer(t: ExecutionContext, args: string[] = []): Promise<Server> {
+  const server = spawn('/usr/sbin/nats-server', ['-a', '127.0.0.1', '-p', '-1', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => stop(server));
+  let said = '';
+  for await (const chunk of server.stderr) {
+    said += chunk;
+    if (said.includes('Server is ready')) break;
+  }
+  return { address: /client connections on (\S+)/.exec(said)?.[1] ?? said, process: server };
 }
 
-async function natsServer(t: ExecutionContext, port: number, args: string[] = []): Promise<ChildProcess> {
-  const server = spawn('/usr/sbin/nats-server', ['-a', '127.0.0.1', '-p', String(port), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.teardown(() => stop(server));
-  for await (const chunk of server.stderr) if (String(chunk).includes('Server is ready')) break;
-  return server;
+/** The address of a server that comes and goes: whoever connects while it is away is cut off. */
+async function comingAndGoing(t: ExecutionContext) {
+  const sockets = new Set<Socket>();
+  let [server, tries] = ['', 0];
+  const join = (from: Socket, to: Socket): void => {
+    sockets.add(from);
+    from.on('error', () => undefined).once('close', () => to.destroy());
+    from.pipe(to);
+  };
+  const gate = createServer((client) => {
+    tries++;
+    if (server === '') return client.on('error', () => undefined).destroy();
+    const [host = '', port] = server.split(':');
+    const onward = connectTcp(Number(port), host);
+    join(client, onward);
+    join(onward, client);
+    return undefined;
+  }).listen(0, '127.0.0.1');
+  await once(gate, 'listening');
+  const lead = (to: string): void => {
+    server = to;
+    for (const socket of sockets) socket.destroy();
+  };
+  t.teardown(() => {
+    lead('');
+    gate.close();
+  });
+  return { url: `nats://127.0.0.1:${(gate.address() as AddressInfo).port}`, lead, tried: () => tries };
 }
 
 async function stop(server: ChildProcess): Promise<void> {
@@ -64,10 +91,9 @@ function publisher(t: ExecutionContext, options: Partial<NatsOptions> & { url: s
 }
 
 test('an event arrives as JSON on the subject of its type', async (t) => {
-  const port = await freePort();
-  await natsServer(t, port);
-  const hear = await listen(t, `127.0.0.1:${port}`);
-  const { publish } = publisher(t, { url: `nats://127.0.0.1:${port}` });
+  const { address } = await natsServer(t);
+  const hear = await listen(t, address);
+  const { publish } = publisher(t, { url: `nats://${address}` });
   publish({ ...podEvent('p1'), podName: 'web' });
   const [message] = await hear(1);
   t.is(message?.subject, 'berth.v1.pod.ready');
@@ -75,50 +101,57 @@ test('an event arrives as JSON on the subject of its type', async (t) => {
 });
 
 test('a server that comes later gets the newest events; the others are dropped and counted', async (t) => {
-  const port = await freePort();
-  const { publish, dropped } = publisher(t, { url: `nats://127.0.0.1:${port}`, queueEvents: 3, retryMs: 1500 });
+  const { url, lead } = await comingAndGoing(t);
+  const { publish, dropped } = publisher(t, { url, queueEvents: 3 });
   for (const id of ['p1', 'p2', 'p3', 'p4', 'p5']) publish(podEvent(id));
   t.is(dropped(), 2);
-  await sleep(300);
-  await natsServer(t, port);
-  const hear = await listen(t, `127.0.0.1:${port}`);
+  const { address } = await natsServer(t);
+  const hear = await listen(t, address);
+  lead(address);
   const heard = await hear(3);
   t.deepEqual(heard.map((message) => message.body.podId), ['p3', 'p4', 'p5']);
   t.is(new Set(heard.map((message) => message.id)).size, 3);
 });
 
 test('a server that goes away blocks nothing and is used again when it is back', async (t) => {
-  const port = await freePort();
-  const first = await natsServer(t, port);
-  const hear = await listen(t, `127.0.0.1:${port}`);
-  const { publish, dropped } = publisher(t, { url: `nats://127.0.0.1:${port}`, retryMs: 1000 });
+  const { url, lead } = await comingAndGoing(t);
+  const first = await natsServer(t);
+  const hear = await listen(t, first.address);
+  lead(first.address);
+  const { publish, dropped } = publisher(t, { url });
   publish(podEvent('before'));
-  t.is((await hear(1))[0]?.body.podId, 'before');
-  await stop(first);
+  const [before] = await hear(1);
+  t.is(before?.body.podId, 'before');
+  lead('');
+  await stop(first.process);
   publish(podEvent('meanwhile'));
-  await natsServer(t, port);
-  const hearAgain = await listen(t, `127.0.0.1:${port}`);
+  const second = await natsServer(t);
+  const hearAgain = await listen(t, second.address);
+  lead(second.address);
   publish(podEvent('after'));
-  t.deepEqual((await hearAgain(2)).map((message) => message.body.podId), ['meanwhile', 'after']);
+  const heard: Heard[] = [];
+  // What the first server had may come once more, when its word of that did not.
+  while (heard.length < 2) heard.push(...(await hearAgain(1)).filter(({ id }) => id !== before?.id));
+  t.deepEqual(heard.map((message) => message.body.podId), ['meanwhile', 'after']);
   t.is(dropped(), 0);
 });
 
 test('user and password of the URL are used', async (t) => {
-  const port = await freePort();
-  await natsServer(t, port, ['--user', 'me', '--pass', 'p@ss']);
-  const hear = await listen(t, `127.0.0.1:${port}`, { user: 'me', pass: 'p@ss' });
-  const { publish } = publisher(t, { url: `nats://me:p%40ss@127.0.0.1:${port}` });
+  const { address } = await natsServer(t, ['--user', 'me', '--pass', 'p@ss']);
+  const hear = await listen(t, address, { user: 'me', pass: 'p@ss' });
+  const { publish } = publisher(t, { url: `nats://me:p%40ss@${address}` });
   publish(podEvent('p1'));
   t.is((await hear(1))[0]?.body.podId, 'p1');
 });
 
 test('closing ends at once, also while the server is away', async (t) => {
+  const { url, tried } = await comingAndGoing(t);
   const events = openEvents(silent);
   const sink = publishToNats({
-    url: `nats://127.0.0.1:${await freePort()}`, subscribe: events.subscribe, log: silent, meter: { stage() {}, count() {}, limit() {} },
+    url, retryMs: 60_000, subscribe: events.subscribe, log: silent, meter: { stage() {}, count() {}, limit() {} },
   });
-  await sleep(200);
+  while (tried() === 0) await new Promise(setImmediate);
   const from = performance.now();
   await sink.close();
-  t.true(performance.now() - from < 500);
+  t.true(performance.now() - from < 30_000);
 });

@@ -42,15 +42,18 @@ for (const kind of ['socket', 'pipe'] as const) {
     await said(child);
     const [log, drops] = await Promise.all([text(reader ?? child.stderr!), said(child)]);
     const lines = log.trimEnd().split('\n');
-    t.true(log.length < 500_000);
-    t.regex(log, new RegExp(`\ndropped ${drops}\nline after\n$`));
+    t.true(log.length < 1_000_000);
+    t.is(lines.at(-1), 'line after');
+    // Pipe and reader take some before they are full: there may be room for a while.
+    const told = lines.map((each) => Number(/^dropped (\d+)$/.exec(each)?.[1] ?? 0));
+    t.is(told.reduce((sum, each) => sum + each), drops);
     t.is(lines.filter((each) => /^line \d+$/.test(each)).length + drops, count);
   });
 }
 
 const flood = `
   let number = 0;
-  while (drops < 1000) {
+  while (drops < 200_000) {
     for (let i = 0; i < 1000; i++) line(number++);
     await new Promise(setImmediate);
   }

@@ -14,8 +14,8 @@ test('the first candidate that works is taken and those behind it are not tried'
 
 test('a candidate that hangs is waited for no longer than the patience', async (t) => {
   const from = performance.now();
-  t.is(await firstThatWorks(['hangs', 'good'], 20, (name) => (name === 'good' ? Promise.resolve(true) : sleep(5_000, true, { ref: false }))), 'good');
-  t.true(performance.now() - from < 2_000);
+  t.is(await firstThatWorks(['hangs', 'good'], 20, (name) => (name === 'good' ? Promise.resolve(true) : sleep(120_000, true, { ref: false }))), 'good');
+  t.true(performance.now() - from < 60_000);
 });
 
 test('a slow candidate is taken when no other works, and none when all fail', async (t) => {

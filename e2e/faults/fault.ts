@@ -37,7 +37,7 @@ export function fault(): Fault {
     writeFileSync(orders, JSON.stringify(order));
     process.kill(daemon.pid(), 'SIGUSR2');
     const taken = () => textOf(`${orders}.taken`) === order.id || !daemon.isRunning();
-    await until(taken, 10_000, 'the daemon to take the order');
+    await until(taken, 60_000, 'the daemon to take the order');
   };
   const hit = () => lines().find((line) => line.startsWith('hit '))?.slice('hit '.length);
   return {

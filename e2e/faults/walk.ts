@@ -30,10 +30,10 @@ export async function killedAt(
   if (hit === undefined) {
     if (first !== undefined) throw first;
   } else if (point.victim === 'engine') {
-    await until(() => childrenOf(daemon.pid(), 'berth-engine').some((pid) => !engines.includes(pid)), 10_000, 'a new engine');
+    await until(() => childrenOf(daemon.pid(), 'berth-engine').some((pid) => !engines.includes(pid)), 60_000, 'a new engine');
     await prepared.call();
   } else {
-    await until(() => !daemon.isRunning(), 10_000, 'the end of the daemon');
+    await until(() => !daemon.isRunning(), 60_000, 'the end of the daemon');
     await daemon.start();
     await prepared.call();
   }
@@ -82,7 +82,7 @@ async function settled(daemon: Stage['daemon'], fault: Fault): Promise<void> {
     seen = now;
     return !daemon.isRunning() || performance.now() - since > QUIET_MS;
   };
-  await until(isQuiet, 20_000, 'the daemon to do nothing any more');
+  await until(isQuiet, 60_000, 'the daemon to do nothing any more');
 }
 
 /** Longer than the daemon pauses between one step of its recovery and the next, in milliseconds. */
@@ -114,7 +114,7 @@ export async function shimKilledAt(
   const hit = await fault.disarm(daemon);
   if (hit === undefined && first !== undefined) throw first;
   const lost = new Set<string>();
-  await until(async () => (await livingLost(daemon, lost)).length === 0, 15_000, 'the end of every pod whose shim is gone');
+  await until(async () => (await livingLost(daemon, lost)).length === 0, 60_000, 'the end of every pod whose shim is gone');
   await giveBack(t, stage);
   await removePod(daemon, (await runPod(daemon, 'after')).id);
   return hit && `${hit} (pods lost: ${lost.size})`;
@@ -138,7 +138,7 @@ async function giveBack(t: ExecutionContext, { daemon, baseline }: Stage): Promi
   const { items } = await daemon.cri.call('ListPodSandbox', {});
   await Promise.all(items.map((pod) => removePod(daemon, pod.id)));
   t.deepEqual(await leaks(daemon, baseline), []);
-  await until(() => layersOf(daemon).length <= 1, 10_000, 'the end of all layers but busybox');
+  await until(() => layersOf(daemon).length <= 1, 60_000, 'the end of all layers but busybox');
 }
 
 function layersOf({ root }: Stage['daemon']): string[] {

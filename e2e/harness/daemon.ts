@@ -85,7 +85,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     isRunning: () => running !== undefined && running.ended() === undefined,
     start: async () => {
       running = start(launched.command, launched.args, logPath, launched.env);
-      await ready(running, () => isUp(cri), 30_000);
+      await ready(running, () => isUp(cri));
     },
     stop: async () => await running?.stop(),
     kill: async () => await running?.kill(),

@@ -20,5 +20,5 @@ export async function killEngine(daemon: Daemon): Promise<void> {
   if (before.length === 0) throw new Error(`berthd ${daemon.pid()} has no child named berth-engine`);
   for (const pid of before) process.kill(pid, 'SIGKILL');
   const renewed = () => childrenOf(daemon.pid(), 'berth-engine').some((pid) => !before.includes(pid));
-  await until(renewed, 10_000, 'a new engine');
+  await until(renewed, 60_000, 'a new engine');
 }

@@ -23,9 +23,9 @@ export function traces(daemon: Daemon): Set<string> {
   ]);
 }
 
-/** What is there beyond `baseline`, once it is empty or ten seconds have passed. */
+/** What is there beyond `baseline`, once it is empty or half a minute has passed. */
 export async function leaks(daemon: Daemon, baseline: ReadonlySet<string>): Promise<string[]> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   for (;;) {
     const left = [...traces(daemon)].filter((trace) => !baseline.has(trace));
     if (left.length === 0 || performance.now() > deadline) return left.sort();

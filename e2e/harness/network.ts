@@ -22,7 +22,7 @@ export function makeNetwork(directory: string): Network {
   const id = randomInt(0x1000000).toString(16).padStart(6, '0');
   const name = `berth-e2e-${id}`;
   const bridge = `be2e${id}`;
-  const subnet = `10.${randomInt(100, 200)}.${randomInt(1, 255)}`;
+  const subnet = unusedSubnet();
   const configDirectory = join(directory, 'cni');
   mkdirSync(configDirectory, { recursive: true });
   const shipped = JSON.parse(readFileSync(join(repository, 'manifests/10-bridge.conflist'), 'utf8')) as Conflist;
@@ -37,6 +37,17 @@ export function makeNetwork(directory: string): Network {
     configDirectory,
     addressDirectory: join('/var/lib/cni/networks', name),
   };
+}
+
+/** The first three numbers of a /24 that no route of this machine leads to. */
+function unusedSubnet(): string {
+  const routes = readFileSync('/proc/net/route', 'utf8');
+  for (;;) {
+    const [second, third] = [randomInt(100, 200), randomInt(1, 255)];
+    // The file has addresses as the processor keeps them: the last number first.
+    const destination = [0, third, second, 10].map((number) => number.toString(16).padStart(2, '0')).join('').toUpperCase();
+    if (!routes.includes(`\t${destination}\t`)) return `10.${second}.${third}`;
+  }
 }
 
 /** Removes what is kept of a network when its last pod is gone: bridge, address directory and rules that name it. */

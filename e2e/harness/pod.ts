@@ -82,7 +82,7 @@ export async function exec(
   daemon: Daemon,
   container_id: string,
   script: string,
-  timeoutSeconds = 10,
+  timeoutSeconds = 60,
 ): Promise<{ stdout: string; stderr: string; code: number }> {
   const reply = await daemon.cri.call('ExecSync', { container_id, cmd: ['sh', '-c', script], timeout: timeoutSeconds });
   return { stdout: reply.stdout.toString(), stderr: reply.stderr.toString(), code: reply.exit_code };
@@ -94,7 +94,7 @@ export async function statusOf(daemon: Daemon, container_id: string): Promise<Co
 }
 
 /** The status once the container has exited. */
-export async function exitOf(daemon: Daemon, id: string, timeoutMs = 15_000): Promise<ContainerStatus> {
+export async function exitOf(daemon: Daemon, id: string, timeoutMs = 60_000): Promise<ContainerStatus> {
   await until(
     async () => (await statusOf(daemon, id)).state === 'CONTAINER_EXITED',
     timeoutMs,
@@ -121,7 +121,7 @@ export function logOf(pod: Pod, name: string): { stream: string; tag: string; te
 
 /** The texts of a container's log, once it has at least `lines` of them. */
 export async function logLines(pod: Pod, name: string, lines: number): Promise<string[]> {
-  await until(() => logOf(pod, name).length >= lines, 10_000, `${lines} lines in the log of ${name}`);
+  await until(() => logOf(pod, name).length >= lines, 60_000, `${lines} lines in the log of ${name}`);
   return logOf(pod, name).map((line) => line.text);
 }
 

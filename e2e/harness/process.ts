@@ -32,7 +32,7 @@ export function start(
   child.once('exit', (code, signal) => {
     ended = signal ?? String(code);
   });
-  const dead = () => until(() => ended !== undefined, 10_000, `${command} to end`);
+  const dead = () => until(() => ended !== undefined, 60_000, `${command} to end`);
   const kill = async () => {
     signalIfAlive(child, 'SIGKILL');
     await dead();
@@ -52,7 +52,7 @@ function signalIfAlive(child: ChildProcess, signal: NodeJS.Signals): void {
 export async function ready(
   server: Running,
   isReady: () => Promise<boolean> | boolean,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const tail = () => readFileSync(server.logPath, 'utf8').split('\n').slice(-30).join('\n');
   try {
@@ -83,17 +83,26 @@ export async function until(
   }
 }
 
-/** A TCP port on loopback that is free now. */
+/** Below the ports that the kernel gives to whoever names none (ip_local_port_range). */
+const ports = { first: 10_000, count: 18_000, perProcess: 64 };
+let nextPort = process.pid * ports.perProcess;
+
+/**
+ * A TCP port that is free now, and that nobody takes before it is used: neither a connection that goes out nor, as each
+ * process has its own, another test.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+  for (;;) {
+    const port = ports.first + (nextPort++ % ports.count);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Whether somebody accepts connections there. */

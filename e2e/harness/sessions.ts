@@ -141,7 +141,7 @@ export async function untilHeld(place: Place, before: Held): Promise<void> {
   const over = (): string[] => Object.entries(held(place)).flatMap(([what, count]) =>
     count > (before[what] ?? 0) ? [`${what}: ${before[what]}, then ${count}`] : [],
   );
-  await until(() => over().length === 0, 20_000, 'all to be closed').catch((error: unknown) => {
+  await until(() => over().length === 0, 60_000, 'all to be closed').catch((error: unknown) => {
     throw new Error(`left behind: ${over().join('; ')}`, { cause: error });
   });
 }

@@ -85,7 +85,7 @@ async function set(options: StoryOptions, undo: (() => Promise<void> | void)[]):
 
 async function removePods(daemon: Daemon): Promise<void> {
   if (!daemon.isRunning()) await daemon.start();
-  const { items } = await daemon.cri.call('ListPodSandbox', {}, 10_000);
+  const { items } = await daemon.cri.call('ListPodSandbox', {}, 60_000);
   await Promise.all(items.map((pod) => removePod(daemon, pod.id)));
 }
 

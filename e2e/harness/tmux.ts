@@ -30,7 +30,7 @@ export function openTerminal(daemon: Daemon, command: readonly string[]): Termin
     },
     shows: async (text) => {
       try {
-        await until(() => text.test(screen()), 10_000, `the terminal to show ${text}`);
+        await until(() => text.test(screen()), 60_000, `the terminal to show ${text}`);
       } catch (error) {
         throw new Error(`${(error as Error).message}; it shows\n${screen()}`, { cause: error });
       }

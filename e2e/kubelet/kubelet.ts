@@ -58,7 +58,8 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
     return text;
   };
   const begin = async (): Promise<void> => {
-    running = start(tool('kubelet'), args, logPath);
+    const [command, ...words] = clocked(tool('kubelet'), directory);
+    running = start(command, [...words, ...args], logPath);
     await ready(running, () => trusted(directory) && answers(get), 60_000);
   };
   await begin();
@@ -84,6 +85,20 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
       unmountVolumes(directory);
     },
   };
+}
+
+/**
+ * The command line of the kubelet. It does not start on a processor without a clock speed, which User-Mode Linux does
+ * not tell: there it sees one, and it alone. With a mount on the machine's own /proc the kernel would refuse every
+ * /proc to user namespaces.
+ */
+function clocked(kubelet: string, directory: string): [string, ...string[]] {
+  const told = readFileSync('/proc/cpuinfo', 'utf8');
+  if (/^cpu MHz/m.test(told)) return [kubelet];
+  const cpuinfo = join(directory, 'cpuinfo');
+  writeFileSync(cpuinfo, told.replaceAll(/^model name.*$/gm, '$&\ncpu MHz\t\t: 2000.000'));
+  const script = 'mount --make-private /proc && mount --bind "$0" /proc/cpuinfo && exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script, cpuinfo, kubelet];
 }
 
 /** What differs from a node in production: places of its own, no API server, and what this kernel or machine lacks. */

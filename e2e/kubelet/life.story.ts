@@ -25,7 +25,7 @@ test("a container's log, the present and the previous one, comes through the kub
   const { kubelet } = node();
   const page = (options: string) => kubelet.get(`/containerLogs/story/web-localhost/worker?${options}`);
   t.is((await page('limitBytes=200')).split('\n')[0], `worker of web-localhost at ${before?.status.podIP}`);
-  await until(async () => (await page('tailLines=1')) === 'tick\n', 5000, 'the last line');
+  await until(async () => (await page('tailLines=1')) === 'tick\n', 60_000, 'the last line');
   t.is(await kubelet.get('/containerLogs/story/crashing-localhost/crash?previous=true'), 'started\n');
 });
 
@@ -41,7 +41,7 @@ test("exec and port-forward work through the kubelet's port", async (t) => {
 
   const forward = await openSocket(kubelet.url('/portForward/story/web-localhost?port=8080'), 'v4.channel.k8s.io');
   forward.send(0, 'GET /index.html HTTP/1.0\r\n\r\n');
-  await until(() => forward.text(0).includes('\r\n\r\nhello\n'), 5000, 'the page through the forwarded port');
+  await until(() => forward.text(0).includes('\r\n\r\nhello\n'), 60_000, 'the page through the forwarded port');
   forward.close();
 });
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::console::Console;
@@ -172,6 +173,10 @@ impl Shim {
             return;
         }
         let container = self.containers.swap_remove(at);
+        // A runtime that could not create may be unable to delete too: what it noted would stay.
+        if !container.runtime.sandboxed {
+            let _ = fs::remove_dir_all(Path::new(&container.runtime.root).join(&container.id));
+        }
         if let Some(Discarding { caller, error, .. }) = container.discarding {
             self.refuse(caller, &error);
         }

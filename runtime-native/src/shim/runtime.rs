@@ -152,15 +152,19 @@ fn last_error(path: &str, from: u64) -> Option<String> {
     last_error_in(&text)
 }
 
+/// As runc and crun write it, or youki.
 #[derive(Deserialize)]
 struct LogLine {
     level: String,
+    #[serde(alias = "message")]
     msg: String,
 }
 
 fn last_error_in(text: &[u8]) -> Option<String> {
-    let lines = text.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<LogLine>(line).ok());
-    lines.into_iter().find(|line| line.level == "error" || line.level == "fatal").map(|line| line.msg)
+    let mut lines = text.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<LogLine>(line).ok());
+    let is_error = |line: &LogLine| ["error", "fatal"].iter().any(|level| line.level.eq_ignore_ascii_case(level));
+    // What follows an empty line is a stack trace.
+    lines.find(is_error).map(|line| line.msg.split("\n\n").next().unwrap_or_default().to_owned())
 }
 
 fn kind(message: &str) -> &'static str {
@@ -189,6 +193,8 @@ mod tests {
         assert_eq!(word, "cannot exec in a stopped container");
         assert_eq!(kind(&word), "wrong-state");
         assert_eq!(last_error_in(b"no json\n"), None);
+        let youki = br#"{"timestamp":"t","level":"ERROR","message":"why\n\nStack backtrace:\n 0: x","target":"youki"}"#;
+        assert_eq!(last_error_in(youki).unwrap(), "why");
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn populate(dirs: &Value) -> Child {
     let child = Command::new("/bin/sh").args(["-c", &format!("{enter} sleep 60 & sleep 60 & wait")]).spawn().unwrap();
     let first = Path::new(dirs[0]).join("cgroup.procs");
     let is_full = || std::fs::read_to_string(&first).unwrap().lines().count() >= 3;
-    assert!((0..500).any(|_| is_full() || {
+    assert!((0..3000).any(|_| is_full() || {
         std::thread::sleep(std::time::Duration::from_millis(10));
         false
     }));

@@ -23,7 +23,7 @@ impl Engine {
     /// Starts an engine.
     pub fn start() -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        ours.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$0\" engine 3<&0 </dev/null", BINARY]).stdin(OwnedFd::from(theirs));
         Self { child: command.spawn().unwrap(), stream: Some(ours), next_id: 1, early: Vec::new() }

@@ -36,7 +36,7 @@ fn the_engine_ends_well_when_its_connection_closes_and_takes_what_it_runs_along(
     };
     assert!(engine.hang_up());
     let status = || std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
-    let gone = (0..500).any(|_| {
+    let gone = (0..3000).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(10));
         status().is_empty() || status().contains("State:\tZ")
     });

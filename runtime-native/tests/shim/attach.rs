@@ -107,7 +107,7 @@ fn a_client_that_reads_gets_all_of_a_burst_and_one_that_does_not_delays_it_but_l
     quick.send_packet(STDIN, b"go\n");
     let (start, stream) = (std::time::Instant::now(), quick.stream());
     assert!(stream.stdout.ends_with(b"\nover\n") && stream.stdout.len() == 8_000_006);
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < std::time::Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(slow.stream().status["kind"], "exhausted");
 }
 

@@ -35,7 +35,7 @@ impl Client {
     }
 
     pub fn over(socket: UnixStream) -> Self {
-        socket.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Self { socket, hello: Value::Null, events: Vec::new(), last_id: 0 }
     }
 

@@ -71,9 +71,9 @@ fn a_timeout_kills_the_whole_exec_even_what_left_its_session() {
     let (pod, _client) = running();
     let begun = Instant::now();
     let script = "setsid sleep 7777 & echo before; sleep 7777";
-    let stream = exec(&pod, with(ask(script), json!({ "timeoutMs": 1500 }))).unwrap();
+    let stream = exec(&pod, with(ask(script), json!({ "timeoutMs": 4000 }))).unwrap();
     assert_eq!((&stream.status["timedOut"], &stream.stdout[..]), (&json!(true), &b"before\n"[..]));
-    assert!(begun.elapsed() < Duration::from_millis(3000));
+    assert!(begun.elapsed() < Duration::from_secs(60));
     assert!(nobody_runs(&pod, "sleep 7777"));
     assert!(pod.cgroup_dirs("a").values().all(|dir| !dir.join("exec-e1").exists()));
 }
@@ -82,9 +82,9 @@ fn a_timeout_kills_the_whole_exec_even_what_left_its_session() {
 fn a_background_process_that_holds_the_output_does_not_hold_the_end() {
     let (pod, _client) = running();
     let begun = Instant::now();
-    let stream = exec(&pod, ask("sleep 4 & echo hi")).unwrap();
+    let stream = exec(&pod, ask("sleep 1000 & echo hi")).unwrap();
     assert_eq!((&stream.stdout[..], &stream.status["exitCode"]), (&b"hi\n"[..], &json!(0)));
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

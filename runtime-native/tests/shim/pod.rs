@@ -199,9 +199,9 @@ pub fn process(script: &str, tty: bool) -> Value {
     })
 }
 
-/// Waits until `true`, at most ten seconds.
+/// Waits until `true`, at most a minute.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
         std::thread::sleep(Duration::from_millis(10));

@@ -26,7 +26,7 @@ fn timed(id: &str) -> Value {
 }
 
 fn soon(begun: Instant) {
-    assert!(begun.elapsed() < Duration::from_secs(5), "took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "took {:?}", begun.elapsed());
 }
 
 #[test]
@@ -88,11 +88,12 @@ fn a_runtime_that_chatters_during_create_is_read() {
     let mut client = pod.connect(0);
     let chatter = "[ $verb != create ] || head -c 300000 /dev/zero | tr '\\0' '\\n' >&2";
     let mut ask = with_runtime(&pod, "a", &Wish::script("echo hi"), chatter);
-    ask["timeoutMs"] = json!(5_000);
+    ask["timeoutMs"] = json!(60_000);
     client.call("create", ask).unwrap();
     client.call("start", timed("a")).unwrap();
     client.exit("a");
-    eventually("its output in the log", || pod.log("a").ends_with("stdout F hi\n"));
+    // The last of the chatter may be read after it: they are two streams.
+    eventually("its output in the log", || pod.log("a").contains("stdout F hi\n"));
 }
 
 #[test]
@@ -109,6 +110,17 @@ fn a_cgroup_that_is_busy_when_a_create_fails_is_emptied_and_removed() {
     let ask = with_runtime(&pod, "a", &Wish::script("true"), &script);
     assert!(create_error(&mut client, ask).contains("create"));
     assert!(!fs::exists(&dir).unwrap());
+}
+
+#[test]
+fn what_a_runtime_noted_of_a_failed_create_goes_though_it_cannot_delete_it() {
+    let pod = Pod::new();
+    let mut client = pod.connect(0);
+    let noted = pod.dir.join("runtime/a");
+    let script = format!("[ $verb != create ] || mkdir -p {}; exit 1", noted.display());
+    let ask = with_runtime(&pod, "a", &Wish::script("true"), &script);
+    assert!(create_error(&mut client, ask).contains("create"));
+    assert!(!fs::exists(&noted).unwrap());
 }
 
 fn create_error(client: &mut Client, ask: Value) -> String {

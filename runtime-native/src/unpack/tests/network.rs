@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::scratch::Scratch;
-use super::server::{Request, Server, respond, respond_length, serve};
+use super::server::{ReadWrite, Request, Server, respond, respond_length, serve};
 use super::transfer::{ask, fetch, gzip, hex, noise, none, refusal};
 use crate::unpack::messages::Compression::{Gzip, None as Plain, Zstd};
 
@@ -101,14 +102,13 @@ fn a_silent_connection_is_given_up_and_replaced() {
     let server = Server::start(move |count, request, connection| {
         if count == 0 {
             respond_length(&body, 0, 50_000, connection);
-            let _ = connection.flush();
-            thread::sleep(Duration::from_millis(700));
+            wait_for_the_end_of(connection);
         } else {
             serve(&body, request, connection);
         }
     });
     let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
-    ask.stall_ms = 300;
+    ask.stall_ms = 1500;
     fetch(&ask).unwrap();
     assert_eq!(server.asked()[1].start(), 50_000);
 }
@@ -117,23 +117,30 @@ fn a_silent_connection_is_given_up_and_replaced() {
 fn a_cancelled_fetch_ends_at_once_and_leaves_nothing() {
     let (scratch, tar) = (Scratch::new(), noise(100_000));
     let body = tar.clone();
+    let (tell, silent) = mpsc::channel();
     let server = Server::start(move |_, _, connection| {
         respond_length(&body, 0, 50_000, connection);
-        let _ = connection.flush();
-        thread::sleep(Duration::from_millis(1000));
+        tell.send(()).unwrap();
+        wait_for_the_end_of(connection);
     });
     let mut ask = ask(&scratch, server.port(), &tar, Plain, &tar);
-    ask.stall_ms = 60_000;
-    let cancelled = AtomicBool::new(false);
+    ask.stall_ms = 600_000;
+    let cancelled = &AtomicBool::new(false);
     let started = Instant::now();
     let error = thread::scope(|scope| {
-        scope.spawn(|| {
-            thread::sleep(Duration::from_millis(200));
+        scope.spawn(move || {
+            silent.recv().unwrap();
             cancelled.store(true, Ordering::Relaxed);
         });
-        crate::unpack::fetch_layer(&ask, none(), &|_| (), &cancelled).unwrap_err()
+        crate::unpack::fetch_layer(&ask, none(), &|_| (), cancelled).unwrap_err()
     });
     assert_eq!(error.kind, "cancelled");
-    assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     assert!(scratch.outside().is_empty());
+}
+
+/// Says nothing more, until the client has closed the connection.
+fn wait_for_the_end_of(connection: &mut dyn ReadWrite) {
+    let _ = connection.flush();
+    let _ = std::io::copy(connection, &mut std::io::sink());
 }

@@ -1,6 +1,9 @@
 //! Layers that a registry will not or should not have given.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rustix::net::{AddressFamily, SocketType};
 
 use super::scratch::Scratch;
 use super::server::{Server, respond, serve};
@@ -30,7 +33,9 @@ fn refusals_are_told_apart_and_only_passing_ones_tried_again() {
 #[test]
 fn an_address_where_nobody_listens_is_unavailable() {
     let (scratch, tar) = (Scratch::new(), noise(10));
-    let port = Server::start(|_, _, _| ()).port();
+    let taken = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&taken, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let port = SocketAddr::try_from(rustix::net::getsockname(&taken).unwrap()).unwrap().port();
     let error = refusal(&scratch, &ask(&scratch, port, &tar, Plain, &tar));
     assert_eq!(error.kind, "registry-unavailable");
     assert!(error.message.contains("127.0.0.1") && error.message.contains("attempt 5"), "{}", error.message);
