@@ -1,7 +1,7 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import test from 'ava';
 import { crictl } from './harness/crictl.ts';
-import { entriesIn, textOf } from './harness/files.ts';
+import { namesIn, textOf } from './harness/files.ts';
 import { exec, exitOf, runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
@@ -96,7 +96,6 @@ test('a command that is too long is refused with the limit, and the next one run
 });
 
 function processesWith(argument: string): string[] {
-  return entriesIn('/proc')
-    .map(({ name }) => name)
+  return namesIn('/proc')
     .filter((pid) => textOf(`/proc/${pid}/cmdline`).split('\0').includes(argument));
 }

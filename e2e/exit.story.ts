@@ -1,5 +1,5 @@
 import test from 'ava';
-import { entriesIn, textOf } from './harness/files.ts';
+import { namesIn, textOf } from './harness/files.ts';
 import { containerConfig, createContainer, exitOf, runPod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
@@ -59,7 +59,7 @@ test('a removed container is gone at once, also when it was running', async (t) 
 });
 
 function sleeping(seconds: string): number[] {
-  return entriesIn('/proc')
-    .map(({ name }) => Number(name))
+  return namesIn('/proc')
+    .map(Number)
     .filter((pid) => textOf(`/proc/${pid}/cmdline`) === `sleep\0${seconds}\0`);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { entriesIn, textOf } from './harness/files.ts';
+import { namesIn, textOf } from './harness/files.ts';
 import { exec, exitOf, logLines, podConfig, type Pod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
@@ -55,7 +55,7 @@ gvisor('a pod whose sandbox process is killed is no more ready, and its containe
   const pod = await runSandboxed('gvisor-killed');
   const container = await runScript(daemon, pod, 'c', 'sleep 1000');
   const boots = (pid: string): boolean => /\0boot\0/.test(textOf(`/proc/${pid}/cmdline`)) && textOf(`/proc/${pid}/cmdline`).includes(pod.id);
-  const sandbox = entriesIn('/proc').map((entry) => entry.name).find(boots);
+  const sandbox = namesIn('/proc').find(boots);
   process.kill(Number(sandbox), 'SIGKILL');
   t.is((await exitOf(daemon, container)).exit_code, 137);
   const { status } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id });

@@ -1,14 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tool } from '../harness/tools.ts';
+
 /** Another OCI runtime to run the suite with: its configuration, which specs, if not all, and those it cannot pass. */
-export type Handler = { readonly toml: string; readonly focus?: string; readonly impossible?: Readonly<Record<string, string>> };
+export type Handler = { readonly toml: () => string; readonly focus?: string; readonly impossible?: Readonly<Record<string, string>> };
 
 /** By the name of the handler. */
 export const handlers: Readonly<Record<string, Handler>> = {
-  crun: { toml: '[runtimes.crun]\npath = "/usr/bin/crun"\n' },
+  crun: { toml: () => `[runtimes.crun]\npath = "${takesHybrid() ? '/usr/bin/crun' : join(import.meta.dirname, 'crun-legacy')}"\n` },
+  youki: { toml: () => `[runtimes.youki]\npath = "${tool('youki')}"\n` },
   // gVisor is another kernel: what the specs ask of mounts, devices and security modules is not there. Its own network
   // stack takes any namespace of a newer kernel for the host's.
   runsc: {
-    toml: '[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace", "--network=host", "--ignore-cgroups"]\nsandbox = "process"\n',
+    toml: () =>
+      '[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace", "--network=host", "--ignore-cgroups"]\nsandbox = "process"\n',
     focus: 'PodSandbox runtime should support basic|basic operations on container|runtime should support (log|execSync|exec )',
     impossible: { 'execSync with timeout': 'runsc cannot end an exec whose own process is not asked to' },
   },
 };
+
+/** False where crun refuses all work: beside cgroups of version 1 there is one of version 2 that has controllers. */
+function takesHybrid(): boolean {
+  const unified = '/sys/fs/cgroup/unified/cgroup.controllers';
+  return !existsSync(unified) || readFileSync(unified, 'utf8').trim() === '';
+}

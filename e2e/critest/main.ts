@@ -1,6 +1,6 @@
 // Runs critest, the conformance suite of the CRI, against a berthd of its own and prints what passed, failed and skipped.
 //
-//   node e2e/critest/main.ts [--pass spdy|websocket|parallel]... [--focus REGEXP] [--peer containerd | --runtime crun|runsc]
+//   node e2e/critest/main.ts [--pass spdy|websocket|parallel]... [--focus REGEXP] [--peer containerd | --runtime crun|youki|runsc]
 //
 // Without --pass in all ways, one after the other.
 import { spawnSync } from 'node:child_process';
@@ -42,7 +42,7 @@ const registry = await startRegistry({ directory: shared, storage: store.storage
 try {
   const runtime = options.peer === 'containerd' ? 'containerd' : 'berth';
   const config = join(shared, 'berth.toml');
-  writeFileSync(config, handler?.toml ?? '');
+  writeFileSync(config, handler?.toml() ?? '');
   // A runc of today, unless the environment names a runtime.
   const runc = process.env['BERTH_E2E_RUNTIME'] === undefined ? ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'] : [];
   const args = ['--config', config, ...runc];

@@ -19,6 +19,18 @@ export function linkOf(path: string): string {
   }
 }
 
+/**
+ * The names in a directory; none when it cannot be read. In /proc only this will do: an entry that goes while it is
+ * listed, such as a descriptor that is closed, has no type, and Node then fails for all of them.
+ */
+export function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
 /** The entries of a directory; none when it cannot be read. */
 export function entriesIn(path: string): Dirent[] {
   try {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from './daemon.ts';
-import { below, entriesIn, linkOf, textOf } from './files.ts';
+import { below, linkOf, namesIn, textOf } from './files.ts';
 import { natRules } from './network.ts';
 
 const ourNames = new Set(['berthd', 'berth-engine', 'berth-shim', 'berth-native']);
@@ -152,5 +152,3 @@ function files(daemon: Daemon, ids: readonly string[]): string[] {
   );
   return [...inRoot, ...inState].map(({ path }) => `file ${path}`);
 }
-
-const namesIn = (path: string): string[] => entriesIn(path).map((entry) => entry.name);

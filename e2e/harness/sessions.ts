@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crictl } from './crictl.ts';
 import type { Daemon } from './daemon.ts';
-import { below, entriesIn, textOf } from './files.ts';
+import { below, namesIn, textOf } from './files.ts';
 import { ownProcesses } from './leaks.ts';
 import { exec, type Pod, runPod, runScript } from './pod.ts';
 import { until } from './process.ts';
@@ -116,7 +116,7 @@ export function held({ daemon, container }: Place): Held {
   const descriptors = (program: string): number =>
     processes
       .filter(({ name }) => name === program)
-      .reduce((sum, { pid }) => sum + entriesIn(`/proc/${pid}/fd`).length, 0);
+      .reduce((sum, { pid }) => sum + namesIn(`/proc/${pid}/fd`).length, 0);
   const shims = processes.filter(({ name }) => name === 'berth-shim').map(({ pid }) => pid);
   return {
     processes: processes.length,
@@ -147,7 +147,7 @@ export async function untilHeld(place: Place, before: Held): Promise<void> {
 }
 
 function zombiesOf(parents: readonly number[]): number {
-  return entriesIn('/proc').filter(({ name }) => {
+  return namesIn('/proc').filter((name) => {
     const [, state = '', parent = ''] = /\) (\w) (\d+) /.exec(textOf(`/proc/${name}/stat`)) ?? [];
     return state === 'Z' && parents.includes(Number(parent));
   }).length;

@@ -14,11 +14,12 @@ export type ToolName =
   | 'runc'
   | 'containerd'
   | 'containerd-shim-runc-v2'
-  | 'kubelet';
+  | 'kubelet'
+  | 'youki';
 
 const built = new Set<ToolName>();
 
-/** The path of a Go tool, built first when absent or outdated (`e2e/tools/build` says so on the terminal). */
+/** The path of a tool, built first when absent or outdated (`e2e/tools/build` says so on the terminal). */
 export function tool(name: ToolName): string {
   if (!built.has(name) && prebuilt === undefined) {
     const build = spawnSync(join(repository, 'e2e/tools/build'), [name], { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -72,6 +72,24 @@ impl Cgroup {
         outer.and_then(|dir| oom_kills(dir, self.controller)).unwrap_or(0)
     }
 
+    /// Removes the empty cgroups below it, on version 1 in every hierarchy. A runtime may fail to delete a container for
+    /// them, those too that it made itself: youki reads `--cgroup` of an exec otherwise on version 1 than runc.
+    pub fn clear_below(&self) {
+        if self.members.as_os_str().is_empty() {
+            return;
+        }
+        remove_below(&self.members);
+        let (mut top, mut inside) = (self.members.as_path(), PathBuf::new());
+        while !self.controller.is_empty() && !top.ends_with(self.controller) {
+            let (Some(parent), Some(name)) = (top.parent(), top.file_name()) else { return };
+            inside = Path::new(name).join(&inside);
+            top = parent;
+        }
+        for hierarchy in top.parent().and_then(|all| fs::read_dir(all).ok()).into_iter().flatten().flatten() {
+            remove_below(&hierarchy.path().join(&inside));
+        }
+    }
+
     /// Makes a sub-cgroup (in one hierarchy only on version 1); `None` where that cannot be.
     pub fn make_sub(&self, name: &str) -> Option<SubCgroup> {
         if self.members.as_os_str().is_empty() {
@@ -123,6 +141,15 @@ fn kill(dir: &Path) -> bool {
         pids.iter().for_each(|pid| signals::send(*pid, libc::SIGKILL));
     }
     true
+}
+
+fn remove_below(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_below(&entry.path());
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
 }
 
 fn collect(dir: &Path, pids: &mut Vec<i32>) {

@@ -72,7 +72,9 @@ impl Shim {
         }
         if outcome.is_ok() {
             self.announce_exit(serial);
-        } else if self.container(serial).is_some_and(|found| !std::mem::replace(&mut found.delete_refused, true)) {
+        } else if let Some(container) = self.container(serial).filter(|found| !found.delete_refused) {
+            container.delete_refused = true;
+            container.cgroup.clear_below();
             self.run_delete(serial);
             return;
         }

@@ -146,6 +146,8 @@ const MAX_LOG_BYTES: u64 = 64 << 10;
 fn last_error(path: &str, from: u64) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
+    // A runtime that begins its log anew has made it shorter.
+    let from = if from > length { 0 } else { from };
     file.seek(SeekFrom::Start(from.max(length.saturating_sub(MAX_LOG_BYTES)))).ok()?;
     let mut text = Vec::new();
     file.take(MAX_LOG_BYTES).read_to_end(&mut text).ok()?;
