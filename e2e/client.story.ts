@@ -3,7 +3,7 @@ import test from 'ava';
 import { busybox, containerConfig, createContainer, podConfig, runPod, runScript, statusOf } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
-const stage = story();
+const stage = story({ daemon: { args: ['--pinned-images', 'registry.k8s.io/pause:*'] } });
 
 test("every reply has what the kubelet's client refuses to go without", async (t) => {
   const { daemon } = stage();
@@ -92,4 +92,42 @@ test('a pod that is being made is not listed, nor is a container', async (t) => 
   making = false;
   await watch;
   t.deepEqual(seen.filter((state) => state !== 'SANDBOX_READY' && state !== 'CONTAINER_CREATED'), []);
+});
+
+test('streamed lists give what the plain ones give, each item once, and end', async (t) => {
+  const { daemon } = stage();
+  const { call, stream } = daemon.cri;
+  const pods = await Promise.all(['one', 'two', 'three'].map((name) => runPod(daemon, name, { labels: { name } })));
+  for (const pod of pods) await createContainer(daemon, pod, containerConfig('c', ['true'], { labels: pod.config['labels'] }));
+  const filter = { label_selector: { name: 'two' } };
+  for (const request of [{}, { filter }, { filter: { id: 'f'.repeat(64) } }]) {
+    const streamed = await stream('StreamPodSandboxes', request).toArray() as { pod_sandboxes: object[] }[];
+    t.deepEqual(streamed.flatMap((batch) => batch.pod_sandboxes), (await call('ListPodSandbox', request)).items);
+    const containers = await stream('StreamContainers', request).toArray() as { containers: object[] }[];
+    t.deepEqual(containers.flatMap((batch) => batch.containers), (await call('ListContainers', request)).containers);
+  }
+  const images = await stream('StreamImages', {}).toArray() as { images: object[] }[];
+  t.deepEqual(images.flatMap((batch) => batch.images), (await call('ListImages', {})).images);
+});
+
+test('the status of a pod says whose namespaces it has', async (t) => {
+  const { daemon } = stage();
+  const optionsOf = async (name: string, namespace_options: object): Promise<unknown> => {
+    const pod = await runPod(daemon, name, { linux: { cgroup_parent: daemon.cgroupParent, security_context: { namespace_options } } });
+    return (await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id })).status.linux?.namespaces.options;
+  };
+  t.like(await optionsOf('own', { pid: 0 }), { network: 'POD', pid: 'POD', ipc: 'POD' });
+  t.like(await optionsOf('apart', { pid: 1 }), { network: 'POD', pid: 'CONTAINER', ipc: 'POD' });
+  t.like(await optionsOf('host', { network: 2, pid: 2, ipc: 2 }), { network: 'NODE', pid: 'NODE', ipc: 'NODE' });
+});
+
+test('a pinned image is told as such, in the list and its status, and is removed when that is asked for', async (t) => {
+  const { daemon } = stage();
+  const image = 'registry.k8s.io/pause:3.9';
+  await daemon.cri.call('PullImage', { image: { image } });
+  const pinned = (await daemon.cri.call('ListImages', {})).images.filter((one) => one.pinned);
+  t.deepEqual(pinned.map((one) => one.repo_tags), [[image]]);
+  t.true((await daemon.cri.call('ImageStatus', { image: { image } })).image?.pinned);
+  await daemon.cri.call('RemoveImage', { image: { image } });
+  t.is((await daemon.cri.call('ImageStatus', { image: { image } })).image, null);
 });

@@ -48,6 +48,8 @@ export type DaemonOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** berthd gets its socket from a service manager (`e2e/tools/activate`), which starts it again whenever it ends. */
   readonly activated?: boolean;
+  /** Pods get an IPv6 address too. */
+  readonly dualStack?: boolean;
   /** Called before the first start, e.g. to mount a file system on `root`. */
   readonly prepare?: (paths: { directory: string; root: string; state: string }) => void;
 };
@@ -65,7 +67,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const parts: DaemonParts = {
     ...paths,
     socket,
-    network: makeNetwork(directory),
+    network: makeNetwork(directory, options),
     registries: options.registries ?? [],
   };
   const runtime = options.runtime ?? process.env['BERTH_E2E_PEER'] ?? 'berth';

@@ -17,8 +17,11 @@ export type Network = {
 
 type Conflist = { readonly plugins: readonly [{ readonly ipam: object }, ...object[]]; readonly [key: string]: unknown };
 
-/** Writes the shipped list (bridge, host-local, portmap) with an unused name and a random /24 below `directory`. */
-export function makeNetwork(directory: string): Network {
+/**
+ * Writes the shipped list (bridge, host-local, portmap) with an unused name and a random /24 below `directory`; with
+ * `dualStack` a random IPv6 range too.
+ */
+export function makeNetwork(directory: string, { dualStack = false } = {}): Network {
   const id = randomInt(0x1000000).toString(16).padStart(6, '0');
   const name = `berth-e2e-${id}`;
   const bridge = `be2e${id}`;
@@ -27,7 +30,7 @@ export function makeNetwork(directory: string): Network {
   mkdirSync(configDirectory, { recursive: true });
   const shipped = JSON.parse(readFileSync(join(repository, 'manifests/10-bridge.conflist'), 'utf8')) as Conflist;
   const [first, ...others] = shipped.plugins;
-  const ipam = { ...first.ipam, ranges: [[{ subnet: `${subnet}.0/24` }]] };
+  const ipam = { ...first.ipam, ranges: [[{ subnet: `${subnet}.0/24` }], ...(dualStack ? [[{ subnet: `fdbe:${id.slice(0, 4)}:${id.slice(4)}::/64` }]] : [])] };
   const list = { ...shipped, name, plugins: [{ ...first, bridge, ipam }, ...others] };
   writeFileSync(join(configDirectory, '10-e2e.conflist'), JSON.stringify(list, null, 1));
   return {

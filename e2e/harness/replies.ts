@@ -57,6 +57,9 @@ export type Replies = {
 /** The same of replies that come as a stream. */
 export type StreamReplies = {
   GetContainerEvents: ContainerEvent;
+  StreamPodSandboxes: { pod_sandboxes: { id: string }[] };
+  StreamContainers: { containers: { id: string }[] };
+  StreamImages: { images: Image[] };
   StreamContainerStats: { container_stats: ContainerStats[] };
   StreamPodSandboxMetrics: { pod_sandbox_metrics: PodSandboxMetrics[] };
   StreamPodSandboxStats: { pod_sandbox_stats: PodSandboxStats[] };
@@ -79,7 +82,8 @@ export type PodStatus = Marked & {
   state: PodState;
   metadata: PodMetadata;
   runtime_handler: string;
-  network: { ip: string } | null;
+  network: { ip: string; additional_ips: { ip: string }[] } | null;
+  linux: { namespaces: { options: { network: string; pid: string; ipc: string; userns_options: { mode: string } | null } } } | null;
 };
 export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
 export type ContainerStatus = Marked & {
@@ -100,4 +104,4 @@ export type ContainerStatus = Marked & {
   user: { linux: { uid: string; gid: string; supplemental_groups: string[] } };
   mounts: { container_path: string; host_path: string; readonly: boolean; image: { image: string; image_ref: string } | null; image_sub_path: string }[];
 };
-export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string };
+export type Image = { id: string; repo_tags: string[]; repo_digests: string[]; size: string; username: string; pinned: boolean };
