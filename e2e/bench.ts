@@ -2,10 +2,11 @@
 //
 //   node e2e/bench.ts [--rounds 3] [--n 20] [--pods 50] [--restart 100] [--only berth|containerd]
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sectionOf } from './bench/page.ts';
 import { startDaemon, type Daemon } from './harness/daemon.ts';
 import { readFigures, report, type Figures } from './harness/figures.ts';
 import { endDaemon } from './harness/end.ts';
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
   },
 });
+const pagePath = join(repository, 'docs/benchmarks.md');
 const runtimes = (['berth', 'containerd'] as const).filter(
   (name) => options.only === undefined || options.only === name,
 );
@@ -48,7 +50,7 @@ try {
 }
 const table = report(figures.berth, figures.containerd);
 console.log(`\n${table}`);
-if (options.only === undefined) writeFileSync(join(repository, 'docs/benchmarks.md'), page(table));
+if (options.only === undefined) writeFileSync(pagePath, `${page(table)}\n${sectionOf(readFileSync(pagePath, 'utf8'), 'Pulls')}`);
 
 /** One run of cribench against a daemon started for it. */
 async function measure(runtime: Runtime, round: number): Promise<Figures> {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { containerConfig, createContainer, runPod, statusOf } from './harness/pod.ts';
+import { removeImage } from './harness/remove-image.ts';
 import { story } from './harness/story.ts';
 import type { Image } from './harness/replies.ts';
 
@@ -78,7 +79,7 @@ test('eight callers of one pull get one image', async (t) => {
   t.is(new Set(refs).size, 1);
   const { image_filesystems } = await stage().daemon.cri.call('ImageFsInfo', {});
   t.true(BigInt(image_filesystems[0]?.used_bytes.value ?? 0) > 50_000_000n);
-  await remove('docker.io/berth/bulk:1');
+  await removeImage(stage().daemon, 'docker.io/berth/bulk:1');
 });
 
 test('a registry that is down is told under the prefix that the kubelet looks for', async (t) => {

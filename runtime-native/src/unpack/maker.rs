@@ -1,10 +1,10 @@
-//! The fetching thread: blob in, tar out, and the word that both are what was asked for.
+//! The fetching thread: blob in, tar out, and the word that the blob is the one asked for.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::digest::{Digest, Sum, Summed};
+use super::digest::{Digest, Summed};
 use super::fault;
 use super::fetch::{Blob, Sources};
 use super::inflate::Inflate;
@@ -24,7 +24,6 @@ type Source = Box<dyn Read + Send>;
 pub struct Maker {
     blob: Summed<Source>,
     compression: Compression,
-    diff_id: Digest,
     limits: Limits,
     /// Chunks that have been read and may be filled again.
     used: Receiver<Vec<u8>>,
@@ -43,42 +42,38 @@ impl Maker {
             None => Box::new(Blob::new(ask, sources, flow)?),
         };
         let blob = Summed::new(source, &Digest::parse(&ask.digest)?);
-        let diff_id = Digest::parse(&ask.diff_id)?;
-        Ok(Self { blob, compression: ask.compression, diff_id, limits: ask.limits, used })
+        Ok(Self { blob, compression: ask.compression, limits: ask.limits, used })
     }
 
     /// Hands over the whole tar and then how it ended; stops when nobody reads any more.
     pub fn run(self, parts: &SyncSender<Part>) {
-        let Self { blob, compression, diff_id, limits, used } = self;
-        let mut tar_sum = diff_id.sum();
+        let Self { blob, compression, limits, used } = self;
         let ending = Inflate::new(compression, blob)
             .map_err(fault::unwrap)
-            .and_then(|tar| hand_over(tar, &mut tar_sum, limits, &used, parts))
-            .and_then(|blob_sum| blob_sum.check("blob"));
-        let bytes = tar_sum.bytes();
-        let verified = ending.and_then(|()| tar_sum.check("diffID"));
-        let _ = parts.send(verified.map_or_else(Part::Failed, |()| Part::Verified(bytes)));
+            .and_then(|tar| hand_over(tar, limits, &used, parts))
+            .and_then(|blob| blob.into_sum().check("blob"));
+        let _ = parts.send(ending.map_or_else(Part::Failed, |()| Part::End));
     }
 }
 
-/// The sum of the blob, once all of the tar is handed over.
+/// The blob, read to its end, once all of the tar is handed over.
 fn hand_over(
     mut tar: Inflate<Summed<Source>>,
-    tar_sum: &mut Sum,
     limits: Limits,
     used: &Receiver<Vec<u8>>,
     parts: &SyncSender<Part>,
-) -> Result<Sum, FrameError> {
+) -> Result<Summed<Source>, FrameError> {
+    let mut tar_bytes = 0;
     loop {
         let chunk = match fill(used.try_recv().unwrap_or_default(), &mut tar) {
             Ok(chunk) => chunk,
             Err(error) => return Err(blame(fault::unwrap(error), tar.into_source())),
         };
         if chunk.is_empty() {
-            return Ok(tar.into_source().into_sum());
+            return Ok(tar.into_source());
         }
-        tar_sum.update(&chunk);
-        limits.check_growth(tar_sum.bytes(), tar.source().bytes())?;
+        tar_bytes += chunk.len() as u64;
+        limits.check_growth(tar_bytes, tar.source().bytes())?;
         parts.send(Part::Bytes(chunk)).map_err(|_| FrameError::new("cancelled", "nobody reads any more"))?;
     }
 }

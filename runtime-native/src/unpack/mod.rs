@@ -1,6 +1,6 @@
 //! Layers: fetched, verified and unpacked in one pass, with nothing kept unless every digest is right.
 //!
-//! Bytes flow `fetch` → `digest` → `inflate` → `digest` (one thread) → `tar` → `tree` (the other).
+//! Bytes flow `fetch` → `digest` → `inflate` (one thread) → `digest` → `tar` → `tree` (the other).
 
 mod digest;
 mod fault;
@@ -19,14 +19,14 @@ mod tree;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::fetch::Sources;
 pub use self::messages::{
     BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, UnpackLayerAsk, decimal,
 };
 pub use self::settle::settle;
-use self::stream::TarStream;
+use self::stream::{Flow, TarStream};
 pub use self::tar::BLOCK_BYTES;
 use self::tar::{Archive, Entry};
 use self::tree::{Contents, Tree};
@@ -46,8 +46,18 @@ pub fn fetch_layer(
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    fetch_and_unpack(ask, sources, progress, cancelled)
-        .map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
+    let attempt = |flow: &Arc<Flow>| fetch_and_unpack(ask, sources.clone(), flow, progress, cancelled);
+    let flow = Arc::new(Flow { ranges_allowed: true, ..Flow::default() });
+    let outcome = match attempt(&flow) {
+        // Parts that do not fit together may be the ranges' fault.
+        Err(error) if flow.ranges_used.load(Ordering::Relaxed) && is_wrong_content(&error) => attempt(&Arc::default()),
+        outcome => outcome,
+    };
+    outcome.map_err(|error| FrameError::new(&error.kind, format!("layer {}: {}", ask.digest, error.message)))
+}
+
+fn is_wrong_content(error: &FrameError) -> bool {
+    matches!(error.kind.as_str(), "corrupt" | "invalid" | "unsupported")
 }
 
 /// Reads the blob of `ask` out of a file of this machine, else as `fetch_layer`; `corrupt` when the file ends before it.
@@ -71,10 +81,11 @@ impl Sources for Nowhere {
 fn fetch_and_unpack(
     ask: &FetchLayerAsk,
     sources: Arc<dyn Sources>,
+    flow: &Arc<Flow>,
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
-    let stream = TarStream::start(ask, sources, progress, cancelled)?;
+    let stream = TarStream::start(ask, sources, flow.clone(), progress, cancelled)?;
     let tree = Tree::create(&ask.target, ask.limits)?;
     fill(ask, stream, tree).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.

@@ -1,4 +1,4 @@
-//! A layer's tar as it comes: one thread fetches, sums and inflates, the other reads what it made.
+//! A layer's tar as it comes: one thread fetches, sums and inflates the blob, the other sums and reads what it made.
 //!
 //! The fetching thread owns all it needs and touches nothing on disk, so a reader that gives up need not wait for it:
 //! it tells the thread through [`Flow`], and a thread stuck in a connect or a name lookup ends when that does.
@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::digest::{Digest, Sum};
 use super::fault;
 use super::fetch::Sources;
 use super::maker::Maker;
@@ -28,13 +29,16 @@ pub struct Flow {
     pub blob_bytes: AtomicU64,
     /// Set when nobody reads any more.
     pub abandoned: AtomicBool,
+    /// Whether parts of the blob may be asked for by their range, and whether any were.
+    pub ranges_allowed: bool,
+    pub ranges_used: AtomicBool,
 }
 
 /// What the fetching thread hands over.
 pub enum Part {
     Bytes(Vec<u8>),
-    /// Blob digest, size and diffID are all right; this many bytes of tar have been handed over.
-    Verified(u64),
+    /// All of the tar has been handed over, and the blob has the digest and size asked for.
+    End,
     Failed(FrameError),
 }
 
@@ -44,7 +48,9 @@ pub struct TarStream<'a> {
     used: Sender<Vec<u8>>,
     chunk: Vec<u8>,
     position: usize,
-    verified: Option<u64>,
+    /// Of the tar handed out; `None` once it is proven right.
+    sum: Option<Sum>,
+    bytes: u64,
     flow: Arc<Flow>,
     progress: &'a dyn Fn(u64),
     reported: Instant,
@@ -52,16 +58,17 @@ pub struct TarStream<'a> {
 }
 
 impl<'a> TarStream<'a> {
-    /// Starts to fetch the blob of `ask`.
+    /// Starts to fetch the blob of `ask`; what is told by `flow` is of this stream alone.
     pub fn start(
         ask: &FetchLayerAsk,
         sources: Arc<dyn Sources>,
+        flow: Arc<Flow>,
         progress: &'a dyn Fn(u64),
         cancelled: &'a AtomicBool,
     ) -> Result<Self, FrameError> {
         let (part_sender, parts) = sync_channel(CHUNKS_AHEAD);
         let (used, used_chunks) = channel();
-        let flow = Arc::new(Flow::default());
+        let sum = Digest::parse(&ask.diff_id)?.sum();
         let maker = Maker::new(ask, sources, flow.clone(), used_chunks)?;
         thread::Builder::new()
             .name("layer-fetch".to_owned())
@@ -72,7 +79,8 @@ impl<'a> TarStream<'a> {
             used,
             chunk: Vec::new(),
             position: 0,
-            verified: None,
+            sum: Some(sum),
+            bytes: 0,
             flow,
             progress,
             reported: Instant::now(),
@@ -84,12 +92,20 @@ impl<'a> TarStream<'a> {
     pub fn finish(mut self) -> Result<u64, FrameError> {
         loop {
             let left = self.fill_buf().map_err(fault::unwrap)?.len();
-            if let (0, Some(bytes)) = (left, self.verified) {
+            if left == 0 && self.sum.is_none() {
                 (self.progress)(self.flow.blob_bytes.load(Ordering::Relaxed));
-                return Ok(bytes);
+                return Ok(self.bytes);
             }
             self.consume(left);
         }
+    }
+
+    fn take_in(&mut self, chunk: Vec<u8>) {
+        self.bytes += chunk.len() as u64;
+        if let Some(sum) = &mut self.sum {
+            sum.update(&chunk);
+        }
+        self.chunk = chunk;
     }
 
     fn next_part(&mut self) -> Result<Part, FrameError> {
@@ -114,12 +130,12 @@ impl<'a> TarStream<'a> {
 
 impl BufRead for TarStream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.position == self.chunk.len() && self.verified.is_none() {
+        if self.position == self.chunk.len() && self.sum.is_some() {
             let _ = self.used.send(std::mem::take(&mut self.chunk));
             self.position = 0;
             match self.next_part().map_err(fault::wrap)? {
-                Part::Bytes(chunk) => self.chunk = chunk,
-                Part::Verified(bytes) => self.verified = Some(bytes),
+                Part::Bytes(chunk) => self.take_in(chunk),
+                Part::End => self.sum.take().map_or(Ok(()), |sum| sum.check("diffID")).map_err(fault::wrap)?,
                 Part::Failed(error) => return Err(fault::wrap(error)),
             }
         }

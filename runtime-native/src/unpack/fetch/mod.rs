@@ -1,5 +1,7 @@
 //! A layer's blob as a plain reader: exactly its declared bytes, whatever the connection does meanwhile.
 
+mod ahead;
+mod hunger;
 mod location;
 mod pace;
 mod request;
@@ -13,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::ahead::{Ahead, Held, Next, PART_BYTES};
+use self::hunger::Hunger;
 use self::request::{Request, Trouble};
 use super::fault;
 use super::messages::{BlobSource, FetchLayerAsk};
@@ -23,6 +27,8 @@ use crate::frame::FrameError;
 const ATTEMPTS: u32 = 5;
 /// A connection that brought so much makes the count of attempts start anew.
 const FRESH_BYTES: u64 = 1 << 20;
+/// Parts that must be left for further connections to be worth while.
+const LEAST_PARTS: u64 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 /// A pause that a registry asks for is kept up to this; one that wants more has to be asked later.
@@ -36,41 +42,100 @@ pub trait Sources: Send + Sync {
 }
 
 /// Reads the blob; a broken or stalled connection is replaced by another one from the next byte on, and a source that
-/// gives no more (an expired token, a mirror that went away) by another source.
+/// gives no more (an expired token, a mirror that went away) by another source. A connection that is waited for gets
+/// others beside it.
 pub struct Blob {
     ask: FetchLayerAsk,
-    request: Request,
+    request: Arc<Request>,
     sources: Arc<dyn Sources>,
     size_bytes: u64,
     offset: u64,
-    body: Option<Box<dyn Read + Send>>,
+    /// What is read now ends before this byte; what comes from there on others may have taken on.
+    until: u64,
+    body: Option<Body>,
+    /// Bytes that came ahead, read before all else.
+    held: Option<Held>,
+    ahead: Option<Ahead>,
+    hunger: Hunger,
+    /// When the last read ended.
+    last_read: Instant,
     /// Failed attempts in a row, and where the present one began.
     failures: u32,
     attempt_offset: u64,
     flow: Arc<Flow>,
 }
 
+/// What a connection brings, up to the byte before `end`.
+struct Body {
+    source: Box<dyn Read + Send>,
+    end: u64,
+}
+
 impl Blob {
     /// Prepares to fetch the blob of `ask`; the first read connects.
     pub fn new(ask: &FetchLayerAsk, sources: Arc<dyn Sources>, flow: Arc<Flow>) -> Result<Self, FrameError> {
-        let ask = ask.clone();
-        let request = Request::new(&ask, flow.clone())?;
-        let size_bytes = ask.size_bytes;
-        Ok(Self { ask, request, sources, size_bytes, offset: 0, body: None, failures: 0, attempt_offset: 0, flow })
+        Ok(Self {
+            ask: ask.clone(),
+            request: Arc::new(Request::new(ask, flow.clone())?),
+            sources,
+            size_bytes: ask.size_bytes,
+            offset: 0,
+            until: ask.size_bytes,
+            body: None,
+            held: None,
+            ahead: None,
+            hunger: Hunger::default(),
+            last_read: Instant::now(),
+            failures: 0,
+            attempt_offset: 0,
+            flow,
+        })
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
-        let body = match &mut self.body {
-            Some(body) => body,
-            None => {
-                self.attempt_offset = self.offset;
-                self.body.insert(Box::new(self.request.open(self.offset)?))
-            }
+        if self.offset == self.until && self.until < self.size_bytes {
+            self.go_on().map_err(Trouble::Final)?;
+        }
+        let count = match &mut self.held {
+            Some(held) => held.read(buffer),
+            None => self.read_body(buffer)?,
         };
-        let left = self.size_bytes - self.offset;
-        // One byte more than is left, so that a longer body shows.
-        let wanted = buffer.len().min(usize::try_from(left + 1).unwrap_or(usize::MAX));
-        let count = match body.read(&mut buffer[..wanted]) {
+        self.offset += count as u64;
+        self.flow.blob_bytes.store(self.offset, Ordering::Relaxed);
+        Ok(count)
+    }
+
+    /// Finds out who has what comes now.
+    fn go_on(&mut self) -> Result<(), FrameError> {
+        self.held = None;
+        if let Some(mut body) = self.body.take_if(|body| body.end == self.until) {
+            // Read to its very end, the connection is free for what comes next.
+            let _ = body.source.read(&mut [0]);
+        }
+        match self.ahead.as_ref().map(|ahead| ahead.next(self.offset)).transpose()? {
+            Some(Next::Held(held)) => {
+                self.body = None;
+                self.until = self.offset + held.len();
+                self.held = Some(held);
+            }
+            Some(Next::Until(until)) => self.until = until,
+            None => self.until = self.size_bytes,
+        }
+        Ok(())
+    }
+
+    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        if self.body.is_none() {
+            self.attempt_offset = self.offset;
+            self.body = Some(self.open()?);
+        }
+        let Some(Body { source, .. }) = &mut self.body else { return Ok(0) };
+        let left = self.until - self.offset;
+        // One byte more than is left of the blob, so that a longer one shows.
+        let most = if self.until == self.size_bytes { left + 1 } else { left };
+        let wanted = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+        let began = Instant::now();
+        let count = match source.read(&mut buffer[..wanted]) {
             Ok(count) => count,
             // All is here; what broke off is the connection's own ending.
             Err(_) if left == 0 => 0,
@@ -88,9 +153,37 @@ impl Blob {
             let message = format!("the connection ended after {} of {} bytes", self.offset, self.size_bytes);
             return Err(Trouble::passing(message));
         }
-        self.offset += count as u64;
-        self.flow.blob_bytes.store(self.offset, Ordering::Relaxed);
+        self.weigh(began, count as u64);
         Ok(count)
+    }
+
+    /// The rest of the blob, or of what the reader has taken on; where ranges do not work, the rest.
+    fn open(&self) -> Result<Body, Trouble> {
+        if let Some(ahead) = &self.ahead
+            && self.until < self.size_bytes
+        {
+            match self.request.open_range(self.offset, self.until) {
+                Ok(source) => return Ok(Body { source: Box::new(source), end: self.until }),
+                Err(_) => ahead.give_up(),
+            }
+        }
+        Ok(Body { source: Box::new(self.request.open(self.offset)?), end: self.size_bytes })
+    }
+
+    /// Gets further connections when this one is waited for and much is left.
+    fn weigh(&mut self, began: Instant, count: u64) {
+        let (worked, waited) = (began - self.last_read, began.elapsed());
+        self.last_read = Instant::now();
+        let from = self.offset + count + PART_BYTES;
+        if self.ahead.is_none()
+            && self.flow.ranges_allowed
+            && self.hunger.grows(worked, waited, count)
+            && from + LEAST_PARTS * PART_BYTES <= self.size_bytes
+        {
+            self.flow.ranges_used.store(true, Ordering::Relaxed);
+            self.ahead = Some(Ahead::start(&self.request, self.size_bytes, &self.flow, from));
+            self.until = from;
+        }
     }
 
     /// Waits before the next attempt; the error again when it was the last one.
@@ -124,7 +217,8 @@ impl Blob {
         self.body = None;
         let Some(source) = self.sources.instead(&error, self.offset, &self.flow.abandoned) else { return Err(error) };
         self.ask.source = source;
-        self.request = Request::new(&self.ask, self.flow.clone())?;
+        self.request = Arc::new(Request::new(&self.ask, self.flow.clone())?);
+        self.ahead.as_ref().inspect(|ahead| ahead.give_up());
         self.failures = 0;
         Ok(())
     }

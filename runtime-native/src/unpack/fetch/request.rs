@@ -17,6 +17,8 @@ use crate::unpack::messages::FetchLayerAsk;
 use crate::unpack::stream::Flow;
 
 const REDIRECTS: usize = 5;
+/// Connections of one blob that wait for its next range.
+const CONNECTIONS: usize = 4;
 
 /// Why a request brought no blob.
 pub enum Trouble {
@@ -73,6 +75,7 @@ impl Request {
             .max_redirects_will_error(false)
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
+            .max_idle_connections_per_host(CONNECTIONS)
             .proxy(proxy)
             .tls_config(trust::tls_config(source)?)
             .build();
@@ -86,7 +89,8 @@ impl Request {
 
     /// The blob from byte `offset` on.
     pub fn open(&self, offset: u64) -> Result<impl Read + Send + use<>, Trouble> {
-        let response = self.follow(offset)?;
+        let range = (offset > 0).then(|| format!("bytes={offset}-"));
+        let response = self.follow(range.as_deref())?;
         let skipped = self.judge(&response, offset)?;
         let mut body = response.into_body().into_reader();
         let skip = std::io::copy(&mut body.by_ref().take(skipped), &mut std::io::sink());
@@ -96,8 +100,22 @@ impl Request {
         }
     }
 
+    /// Exactly the bytes from `from` on that come before `to`, of a server that answers ranges.
+    pub fn open_range(&self, from: u64, to: u64) -> Result<impl Read + Send + use<>, Trouble> {
+        let response = self.follow(Some(&format!("bytes={from}-{}", to - 1)))?;
+        if response.status() == StatusCode::PARTIAL_CONTENT {
+            let asked = ContentRange { first: from, last: to - 1, total: Some(self.size_bytes) };
+            return match content_range(response.headers()) {
+                Some(range) if range == asked => Ok(response.into_body().into_reader()),
+                _ => Err(Trouble::source("unavailable", "the registry answers another range than asked for")),
+            };
+        }
+        self.judge(&response, from)?;
+        Err(Trouble::source("unavailable", "the registry answers no ranges"))
+    }
+
     /// The first answer that is not a redirect. Headers of the ask go to the ask's own origin alone.
-    fn follow(&self, offset: u64) -> Result<Response<Body>, Trouble> {
+    fn follow(&self, range: Option<&str>) -> Result<Response<Body>, Trouble> {
         let mut uri = self.uri.clone();
         for _ in 0..=REDIRECTS {
             let mut request = self.agent.get(&uri);
@@ -106,8 +124,8 @@ impl Request {
                     request = request.header(name, value);
                 }
             }
-            if offset > 0 {
-                request = request.header(header::RANGE, format!("bytes={offset}-"));
+            if let Some(range) = range {
+                request = request.header(header::RANGE, range);
             }
             let response = request.call().map_err(|error| connection_trouble(&uri, &error))?;
             if !is_redirect(response.status()) {
@@ -130,7 +148,7 @@ impl Request {
         let (start, length) = match status {
             StatusCode::OK => (0, length),
             StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
-                Some((start, total)) if start <= offset => (start, total),
+                Some(range) if range.first <= offset => (range.first, range.total),
                 _ => return Err(Trouble::source("unavailable", "the registry answers another range than asked for")),
             },
             _ => return Err(status_trouble(status, response.headers())),
@@ -149,12 +167,19 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Start and total length out of `Content-Range: bytes START-END/TOTAL` (RFC 9110 §14.4).
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+/// `Content-Range: bytes FIRST-LAST/TOTAL` (RFC 9110 §14.4).
+#[derive(PartialEq, Eq)]
+struct ContentRange {
+    first: u64,
+    last: u64,
+    total: Option<u64>,
+}
+
+fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-    let (start, _) = range.split_once('-')?;
-    Some((start.parse().ok()?, total.parse().ok()))
+    let (first, last) = range.split_once('-')?;
+    Some(ContentRange { first: first.parse().ok()?, last: last.parse().ok()?, total: total.parse().ok() })
 }
 
 fn status_trouble(status: StatusCode, headers: &HeaderMap) -> Trouble {

@@ -135,8 +135,11 @@ impl Transport for Wire {
         }
     }
 
+    /// Whether the peer keeps it open and silent, as it does between two ranges.
     fn is_open(&mut self) -> bool {
-        false
+        let silent = |stream: &TcpStream| matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let open = self.stream.set_nonblocking(true).is_ok() && silent(&self.stream);
+        open && self.stream.set_nonblocking(false).is_ok()
     }
 }
 

@@ -84,7 +84,7 @@ impl Drop for Server {
 pub trait ReadWrite: Read + Write {}
 impl<T: Read + Write> ReadWrite for T {}
 
-fn read_request(connection: &mut dyn ReadWrite) -> Option<Request> {
+pub fn read_request(connection: &mut dyn ReadWrite) -> Option<Request> {
     let mut lines = BufReader::new(connection).lines();
     let path = lines.next()?.ok()?.split(' ').nth(1)?.to_owned();
     let headers = lines

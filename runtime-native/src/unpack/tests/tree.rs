@@ -181,3 +181,14 @@ fn a_later_entry_replaces_an_earlier_one_of_any_kind() {
     assert!(layer.at("kept/x").exists());
     assert_eq!(fs::read(layer.at("self")).unwrap(), b"self");
 }
+
+#[test]
+fn layers_side_by_side_get_regions_of_their_own_on_ext4() {
+    let scratch = unpacked(&tar(&[file("f", b"x")]));
+    let folder = fs::File::open(scratch.layer().parent().unwrap()).unwrap();
+    if rustix::fs::fstatfs(&folder).unwrap().f_type != 0xEF53 {
+        return eprintln!("skipped: {} is not on ext4", std::env::temp_dir().display());
+    }
+    let flags = rustix::fs::ioctl_getflags(&folder).unwrap();
+    assert!(flags.contains(rustix::fs::IFlags::TOPDIR), "{flags:?}");
+}

@@ -11,6 +11,7 @@ use super::failure::failed;
 use super::metadata::Metadata;
 use super::place::Place;
 use super::tally::ALLOCATION_BYTES;
+use super::write_back::WriteBack;
 use super::{Tree, directory, remove, whiteout};
 use crate::frame::FrameError;
 use crate::unpack::tar::{Archive, Entry, Kind, Sparse, quoted};
@@ -61,7 +62,7 @@ impl Tree {
         self.tally.add(entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.allocated(ALLOCATION_BYTES)))?;
         let mut file = File::from(inode);
         match &entry.sparse {
-            None => copy_data(&mut file, u64::MAX, &spot.path, archive)?,
+            None => copy_data(&mut WriteBack::new(&mut file), u64::MAX, &spot.path, archive)?,
             Some(sparse) => copy_parts(&mut file, sparse, &spot.path, archive)?,
         }
         Metadata::of(entry).apply(file.as_fd(), &spot.path)
@@ -158,7 +159,7 @@ fn copy_parts<R: BufRead>(
 
 /// Writes the next `length` bytes of data, or all there are.
 fn copy_data<R: BufRead>(
-    file: &mut File,
+    file: &mut impl Write,
     length: u64,
     path: &[u8],
     archive: &mut Archive<R>,
@@ -168,13 +169,13 @@ fn copy_data<R: BufRead>(
         let part = archive.fill_data()?;
         let count = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         if count == 0 {
-            return Ok(());
+            break;
         }
         file.write_all(&part[..count]).map_err(|error| unwritten(path, &error))?;
         archive.consume_data(count);
         left -= count as u64;
     }
-    Ok(())
+    file.flush().map_err(|error| unwritten(path, &error))
 }
 
 fn unwritten(path: &[u8], error: &io::Error) -> FrameError {

@@ -1,0 +1,112 @@
+// Measures pulls: ours, containerd's and curl | tar in alternating rounds, then over slow wires, then what pods feel of
+// them. Writes the section "Pulls" of docs/benchmarks.md.
+//
+//   node e2e/bench/pull.ts [--rounds 3] [--only six,small,tiny,zstd] [--parts straight,wire,during]
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startDaemon, type Daemon } from '../harness/daemon.ts';
+import { endDaemon } from '../harness/end.ts';
+import { repository } from '../harness/paths.ts';
+import { startRegistry } from '../harness/registry.ts';
+import { tool } from '../harness/tools.ts';
+import { imageStore } from '../images/store.ts';
+import { floor, onlyFetched, runtimeContender, type Contender, type Pulled } from './contenders.ts';
+import { duringPulls } from './during.ts';
+import { subjects as built, type Subject } from './images.ts';
+import { figureTable, pullTable, ratio, withSection, type Figure, type Rounds } from './page.ts';
+import { startWire } from './wire.ts';
+
+const allParts = 'straight,wire,during';
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    parts: { type: 'string', default: allParts },
+  },
+});
+const rounds = Number(options.rounds);
+const { storage, subjects } = await built();
+const chosen = subjects.filter(({ name }) => options.only === '' || options.only.split(',').includes(name));
+/** At most this times `curl | tar`, where that is a bar. */
+const floorBars: Readonly<Record<string, number>> = { six: 1.3, small: 1.3 };
+const wire = { delayMs: 30, bytesPerSecond: 200e6 / 8 };
+
+const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+const undo: (() => Promise<void> | void)[] = [() => rmSync(directory, { recursive: true, force: true })];
+try {
+  const tests = await startRegistry({ directory, storage: (await imageStore()).storage });
+  const registry = await startRegistry({ directory, storage });
+  const shared = await startWire({ ...wire, to: registry.port, shared: true });
+  const narrow = await startWire({ ...wire, to: registry.port, shared: false });
+  undo.push(tests.stop, registry.stop, shared.close, narrow.close);
+  const daemon = async (runtime: 'berth' | 'containerd'): Promise<Daemon> => {
+    const args = ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'];
+    const registries = [tests, registry, shared, narrow].map(({ host }) => host);
+    const started = await startDaemon({ runtime, registries, args });
+    undo.push(() => endDaemon(started));
+    return started;
+  };
+  const berth = await daemon('berth');
+  const ours = runtimeContender('berth', berth);
+  const sections: string[] = [];
+  if (options.parts.includes('straight')) {
+    const contenders = [ours, runtimeContender('containerd', await daemon('containerd')), floor(directory)];
+    const measured = await inRounds(chosen, registry.host, contenders, rounds);
+    sections.push(pullTable(measured, chosen.map(({ name }) => floorBars[name])));
+  }
+  const figures: Figure[] = [];
+  if (options.parts.includes('wire')) figures.push(...(await overWires(ours, shared.host, narrow.host)));
+  if (options.parts.includes('during')) figures.push(...(await duringPulls(berth, chosen, registry.host)));
+  sections.push(figureTable(figures));
+  console.log(`\n${sections.join('\n\n')}`);
+  if (options.parts === allParts && options.only === '') write(sections);
+} finally {
+  for (const step of undo.reverse()) await step();
+}
+
+async function inRounds(of: readonly Subject[], host: string, contenders: readonly Contender[], count: number): Promise<Rounds[]> {
+  const all = of.map((subject) => ({ subject, by: new Map(contenders.map(({ name }) => [name, [] as Pulled[]])) }));
+  for (let round = 0; round < count; round++)
+    for (const { subject, by } of all)
+      for (const contender of contenders) {
+        const pulled = await contender.pull(subject, host);
+        by.get(contender.name)?.push(pulled);
+        console.log(`${subject.name} ${contender.name}: ${pulled.ms.toFixed(0)} ms, ${pulled.cpuSeconds.toFixed(2)} s of CPU, ${pulled.memoryMiB.toFixed(0)} MiB`);
+      }
+  return all.map(({ subject: { meaning, unpackedBytes }, by }) => ({ meaning, gib: unpackedBytes / 2 ** 30, by }));
+}
+
+async function overWires(ours: Contender, shared: string, narrow: string): Promise<Figure[]> {
+  const [six, zstd] = ['six', 'zstd'].map((name) => subjects.find((subject) => subject.name === name)) as [Subject, Subject];
+  const [overShared] = await inRounds([six], shared, [onlyFetched(), ours], 1);
+  const [overNarrow] = await inRounds([zstd], narrow, [ours], 1);
+  const oneConnectionMs = ((zstd.blobs[0]?.sizeBytes ?? 0) / wire.bytesPerSecond) * 1000 + wire.delayMs;
+  const by = (measured: Rounds | undefined, name: string): readonly Pulled[] => measured?.by.get(name) ?? [];
+  return [
+    {
+      meaning: `${six.meaning}, over a wire of 200 Mbit/s and 30 ms: of the time of \`curl\` without \`tar\``,
+      value: ratio(by(overShared, 'berth'), by(overShared, 'curl'), ({ ms }) => ms),
+      unit: '×',
+      atMost: 1.1,
+    },
+    {
+      meaning: `${zstd.meaning}, over 30 ms and 200 Mbit/s for each connection: of what one connection takes`,
+      value: (by(overNarrow, 'berth')[0]?.ms ?? Number.NaN) / oneConnectionMs,
+      unit: '×',
+      atMost: 0.5,
+    },
+  ];
+}
+
+function write(sections: readonly string[]): void {
+  const path = join(repository, 'docs/benchmarks.md');
+  const text = `Pulls from a docker-registry on the same machine, medians of ${rounds} rounds in which Berth, containerd and \`curl | tar\` (a
+process for each layer, side by side, nothing verified) take turns; ratios are medians of the rounds' ratios. Berth's time
+ends when all is verified and on the disk; \`with sync\` is \`curl | tar\` plus the \`sync\` that would make it so. CPU is that
+of daemon and engine for each GiB unpacked. \`npm run bench -- pull\` writes this section; measured ${new Date().toISOString().slice(0, 10)}.
+
+${sections.join('\n\n')}`;
+  writeFileSync(path, withSection(readFileSync(path, 'utf8'), 'Pulls', text));
+}

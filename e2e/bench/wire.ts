@@ -1,0 +1,85 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** How a wire is: both numbers are those of what comes back; requests are delayed no further. */
+export type WireOptions = {
+  /** Port on loopback that it leads to. */
+  readonly to: number;
+  readonly delayMs: number;
+  readonly bytesPerSecond: number;
+  /** Whether the rate is each connection's own, or shared by all. */
+  readonly shared: boolean;
+};
+export type Wire = { readonly host: string; readonly close: () => void };
+
+/** Bytes on their way in one connection before its source is told to wait. */
+const windowBytes = 4 << 20;
+
+/** A TCP proxy that is as slow as a wire: what comes back leaves at its rate and arrives after its delay. */
+export async function startWire(options: WireOptions): Promise<Wire> {
+  const sharedLine = line(options);
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect(options.to, '127.0.0.1');
+    const own = options.shared ? sharedLine : line(options);
+    for (const socket of [client, upstream]) {
+      socket.setNoDelay(true);
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.pipe(upstream);
+    carry(upstream, client, own);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** When bytes that are given to it now will have arrived, ms of `performance.now`. */
+type Line = (bytes: number) => number;
+
+function line({ bytesPerSecond, delayMs }: WireOptions): Line {
+  let freeAtMs = 0;
+  return (bytes) => {
+    freeAtMs = Math.max(freeAtMs, performance.now()) + (bytes / bytesPerSecond) * 1000;
+    return freeAtMs + delayMs;
+  };
+}
+
+/** Hands on what comes from one socket to the other, each piece when it arrives and in its order. */
+function carry(from: Socket, to: Socket, arrival: Line): void {
+  const underway: { chunk: Buffer | undefined; atMs: number }[] = [];
+  let bytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const deliver = (): void => {
+    timer = undefined;
+    for (let next = underway[0]; next !== undefined && next.atMs <= performance.now(); next = underway[0]) {
+      underway.shift();
+      if (next.chunk === undefined) to.end();
+      else to.write(next.chunk);
+      bytes -= next.chunk?.length ?? 0;
+    }
+    if (bytes <= windowBytes) from.resume();
+    const [first] = underway;
+    if (first !== undefined) timer = setTimeout(deliver, Math.max(1, first.atMs - performance.now()));
+  };
+  const send = (chunk: Buffer | undefined): void => {
+    underway.push({ chunk, atMs: arrival(chunk?.length ?? 0) });
+    timer ??= setTimeout(deliver, Math.max(1, (underway[0]?.atMs ?? 0) - performance.now()));
+  };
+  from.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > windowBytes) from.pause();
+    send(chunk);
+  });
+  from.on('end', () => send(undefined));
+}
