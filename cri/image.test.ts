@@ -53,6 +53,14 @@ const named = (reference: string) => ({
   image: { image: reference, annotations: {}, user_specified_image: '', runtime_handler: '', image_ref: '' },
 });
 
+test('a pull for a runtime handler with a platform of its own asks for that platform, others for none', async (t) => {
+  const { PullImage, pulls } = over(image);
+  for (const runtime_handler of ['arm', 'runc', '']) {
+    await PullImage({ image: { ...named('app').image, runtime_handler }, auth: null, sandbox_config: null }, context);
+  }
+  t.deepEqual(pulls.map(({ platform }) => platform?.architecture), ['arm64', undefined, undefined]);
+});
+
 test('every image is listed with all its names and its exact size', async (t) => {
   const { ListImages } = over(image);
   const { images } = decode('ListImagesResponse', (await ListImages({ filter: null }, context)) as Buffer);

@@ -12,8 +12,8 @@ export type Target = {
   parse(input: Buffer, random: Random): string;
 };
 
-/** When a run ends: after so many executions or so much time, whichever comes first. */
-export type Bounds = { executions: number; seconds: number; seed: number };
+/** When a run ends: after so many executions or so much time, whichever comes first. `corpora`: where inputs are kept. */
+export type Bounds = { executions: number; seconds: number; seed: number; corpora?: string };
 export type Outcome = { executions: number; seconds: number; endings: number };
 
 /** An execution that takes longer is a failure, in milliseconds; far more than any takes on a machine that is busy. */
@@ -21,11 +21,11 @@ const slowMs = 10_000;
 /** Inputs that ended in a new way are kept to be changed further, at most so many. */
 const maxKept = 1000;
 
-const corpora = join(import.meta.dirname, 'corpus');
+const kept = join(import.meta.dirname, 'corpus');
 
 /** Runs a target on its corpus as it is, then on changed inputs. An input that breaks a property becomes a file of the corpus. */
-export function fuzz(name: string, target: Target, { executions, seconds, seed }: Bounds): Outcome {
-  const given = [...target.seeds.map((each) => Buffer.from(each)), ...corpusOf(name)];
+export function fuzz(name: string, target: Target, { executions, seconds, seed, corpora = kept }: Bounds): Outcome {
+  const given = [...target.seeds.map((each) => Buffer.from(each)), ...corpusOf(join(corpora, name))];
   const inputs = [...given];
   const dice = random(seed);
   const endings = new Set<string>();
@@ -33,7 +33,7 @@ export function fuzz(name: string, target: Target, { executions, seconds, seed }
   let done = 0;
   for (; done < given.length || (done < executions && performance.now() - from < seconds * 1000); done++) {
     const input = done < given.length ? given[done] ?? Buffer.alloc(0) : mutated(inputs, dice);
-    const ending = attempt(name, target, input, { seed, execution: done });
+    const ending = attempt(name, target, input, { seed, execution: done, folder: join(corpora, name) });
     if (endings.has(ending) || endings.size >= maxKept) continue;
     endings.add(ending);
     if (done >= given.length) inputs.push(input);
@@ -42,25 +42,23 @@ export function fuzz(name: string, target: Target, { executions, seconds, seed }
 }
 
 /** Runs a target on one input. */
-export function attempt(name: string, target: Target, input: Buffer, at: { seed: number; execution: number }): string {
+export function attempt(name: string, target: Target, input: Buffer, at: { seed: number; execution: number; folder?: string }): string {
   const from = performance.now();
   try {
     const ending = target.parse(input, random(hashOf(input).readInt32BE(0)));
     if (performance.now() - from > slowMs) throw new Error(`it took longer than ${slowMs} ms`);
     return ending;
   } catch (error) {
-    const file = keep(name, input);
+    const file = keep(at.folder ?? join(kept, name), input);
     throw new Error(`fuzz target ${name}, seed ${at.seed}, execution ${at.execution}, input ${file}: ${String(error)}`, { cause: error });
   }
 }
 
-function corpusOf(name: string): Buffer[] {
-  const folder = join(corpora, name);
+function corpusOf(folder: string): Buffer[] {
   return existsSync(folder) ? readdirSync(folder).sort().map((file) => readFileSync(join(folder, file))) : [];
 }
 
-function keep(name: string, input: Buffer): string {
-  const folder = join(corpora, name);
+function keep(folder: string, input: Buffer): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `crash-${hashOf(input).toString('hex').slice(0, 16)}`);
   writeFileSync(file, input);

@@ -10,6 +10,7 @@ import { addUsage, type Layers, type LayerUsage, noUsage, openLayers } from './l
 import { createLeases } from './leases.ts';
 import type { Platform } from './manifest.ts';
 import { hostPlatform } from './platform.ts';
+import { usedAs } from './policy/names.ts';
 import { openSignatures } from './policy/signatures.ts';
 import { verifications, type VerificationOptions } from './policy/verification.ts';
 import { createPuller } from './pull.ts';
@@ -75,7 +76,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     list: records.catalog.list,
     find,
     pull: puller.pull,
-    allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, name),
+    allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, usedAs(image, name, conf.current())),
     ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
     holders,
     toldAtNs: leases.touchedAtNs,

@@ -5,7 +5,7 @@ import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { orIfMissing } from '../../host/files.ts';
 import type { Image } from '../record.ts';
-import { digestIn, formatReference, parseReference, type Reference } from '../reference.ts';
+import { digestIn, formatReference, type Reference } from '../reference.ts';
 import type { Http } from '../registry/http.ts';
 import type { Found } from '../resolve.ts';
 import { check, wantsSignatures } from './check.ts';
@@ -36,8 +36,8 @@ export type Verification = {
   key: string;
   /** Throws `signature` unless what was found may be pulled; `manifestDigest` is asked when a list itself is not signed. */
   atPull(found: Found, manifestDigest: () => Promise<string>, signal: AbortSignal): Promise<void>;
-  /** Throws `signature` unless the image, which is here, may be used under that name; an id stands for all of its names. */
-  atUse(image: Image, name: string): Promise<void>;
+  /** Throws `signature` unless the image, which is here, may be used under one of these names. */
+  atUse(image: Image, names: readonly Reference[]): Promise<void>;
 };
 
 /** Reads the policies anew each time. */
@@ -67,9 +67,8 @@ export function verifications(
         const descriptor = { mediaType: top.contentType.split(';', 1)[0] ?? '', digest: top.digest, size: Buffer.byteLength(top.json) };
         await askVerifiers({ name: formatReference(reference), descriptor }, { engine, directory: options.verifiers, timeoutMs: options.verifierTimeoutMs });
       },
-      async atUse(image, name) {
+      async atUse(image, names) {
         const failures: unknown[] = [];
-        const names = namesOf(image, name);
         if (names.length === 0 && policy.scopes.size === 0 && policy.fallback.every(({ type }) => type === 'insecureAcceptAnything')) return;
         for (const reference of names) {
           try {
@@ -83,12 +82,6 @@ export function verifications(
       },
     };
   };
-}
-
-/** The name asked for when it is one; an id stands for all that the image is known by. */
-function namesOf(image: Image, name: string): Reference[] {
-  const isId = name === '' || /^(sha256:)?[0-9a-f]{12,64}$/.test(name);
-  return (isId ? [...image.tags, ...image.digests] : [name]).map(parseReference);
 }
 
 /** Those of the digests that this image has under any name. */
