@@ -60,7 +60,7 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
   const begin = async (): Promise<void> => {
     const [command, ...words] = clocked(tool('kubelet'), directory);
     running = start(command, [...words, ...args], logPath);
-    await ready(running, () => trusted(directory) && answers(get), 60_000);
+    await ready(running, () => trusted(directory) && answers(get));
   };
   await begin();
   return {
@@ -72,7 +72,7 @@ export async function startKubelet(daemon: Daemon, more: object = {}): Promise<K
       renameSync(draft, manifest);
     },
     removePod: (name) => rmSync(join(manifests, `${name}.json`)),
-    pod: (name, what, is, timeoutMs = 60_000) => podOnce(get, `${name}-${node}`, { what, is, timeoutMs }),
+    pod: (name, what, is, timeoutMs = 120_000) => podOnce(get, `${name}-${node}`, { what, is, timeoutMs }),
     start: begin,
     stop: async () => await running?.stop(),
     kill: async () => await running?.kill(),

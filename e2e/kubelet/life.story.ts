@@ -57,7 +57,7 @@ test("exec and port-forward work through the kubelet's port", async (t) => {
     page = await kubelet.get('/metrics/cadvisor');
     return wanted.every((line) => line.test(page));
   };
-  await until(shown, 40_000, 'cAdvisor to have looked at the pod').catch(() => undefined);
+  await until(shown, 120_000, 'cAdvisor to have looked at the pod').catch(() => undefined);
   const ours = page.split('\n').filter((line) => line.includes('web-localhost')).join('\n');
   for (const line of wanted) t.regex(ours, line);
 });

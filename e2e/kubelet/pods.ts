@@ -23,6 +23,9 @@ export type ContainerStatus = {
 };
 type Terminated = { exitCode: number; reason: string; message?: string };
 
+/** More than a probe needs on a machine that has much else to do. */
+const timeoutSeconds = 20;
+
 /** A web server and a worker that writes its page: probes by HTTP and by exec, a shared volume, limits. */
 export const web = pod('web', {
   volumes: [{ name: 'pages', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
@@ -30,9 +33,9 @@ export const web = pod('web', {
     container('server', 'exec httpd -f -v -p 8080 -h /pages', {
       ports: [{ containerPort: 8080 }],
       volumeMounts: [{ name: 'pages', mountPath: '/pages', readOnly: true }],
-      startupProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1, failureThreshold: 30 },
-      readinessProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1 },
-      livenessProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1, failureThreshold: 3 },
+      startupProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1, timeoutSeconds, failureThreshold: 30 },
+      readinessProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1, timeoutSeconds },
+      livenessProbe: { httpGet: { path: '/index.html', port: 8080 }, periodSeconds: 1, timeoutSeconds, failureThreshold: 3 },
       resources: { requests: { cpu: '50m', memory: '16Mi' }, limits: { cpu: '500m', memory: '32Mi' } },
     }),
     container('worker', 'echo "worker of $POD at $IP"; echo hello > /pages/index.html; while true; do echo tick; sleep 1; done', {
@@ -41,8 +44,8 @@ export const web = pod('web', {
         { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       ],
       volumeMounts: [{ name: 'pages', mountPath: '/pages' }],
-      readinessProbe: { exec: { command: ['test', '-s', '/pages/index.html'] }, periodSeconds: 1 },
-      livenessProbe: { exec: { command: ['pgrep', 'sleep'] }, periodSeconds: 2, failureThreshold: 3 },
+      readinessProbe: { exec: { command: ['test', '-s', '/pages/index.html'] }, periodSeconds: 1, timeoutSeconds },
+      livenessProbe: { exec: { command: ['pgrep', '-f', 'echo tick'] }, periodSeconds: 2, timeoutSeconds, failureThreshold: 3 },
     }),
   ],
 });

@@ -47,7 +47,7 @@ export async function endPods(node: Node, pods: readonly StaticPod[]): Promise<s
     const { items } = await daemon.cri.call('ListPodSandbox', {});
     return items.every((pod) => pod.state === 'SANDBOX_NOTREADY') && kubelet.podCgroups().length === 0;
   };
-  await until(ended, 30_000, 'the pods to end');
+  await until(ended, 120_000, 'the pods to end');
   await kubelet.stop();
   for (const { id } of (await daemon.cri.call('ListPodSandbox', {})).items) await removePod(daemon, id);
   kubelet.discard();
