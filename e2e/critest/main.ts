@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { startDaemon, type Daemon } from '../harness/daemon.ts';
 import { endDaemon } from '../harness/end.ts';
 import { leaks, traces } from '../harness/leaks.ts';
+import { removePod } from '../harness/pod.ts';
 import { start, until } from '../harness/process.ts';
 import { startRegistry } from '../harness/registry.ts';
 import { tool } from '../harness/tools.ts';
@@ -78,6 +79,8 @@ async function suite(daemon: Daemon, name: string, pass: Pass): Promise<boolean>
   const specs = specsIn(await critest(daemon, name, pass));
   const { ok, lines } = judge(name, specs, { impossible: { ...impossible, ...handler?.impossible }, whole: focused === undefined });
   console.log(`${lines.join('\n')} (${pass.about}) in ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  // A spec that fails may leave its pod.
+  for (const { id } of (await daemon.cri.call('ListPodSandbox', {})).items) await removePod(daemon, id);
   const left = await leaks(daemon, baseline);
   if (left.length > 0) console.log(`left behind:\n${left.map((trace) => `  ${trace}`).join('\n')}`);
   return ok && left.length === 0;
