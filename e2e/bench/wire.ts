@@ -59,9 +59,13 @@ function line({ bytesPerSecond, delayMs }: WireOptions): Line {
 function carry(from: Socket, to: Socket, arrival: Line): void {
   const underway: { chunk: Buffer | undefined; atMs: number }[] = [];
   let bytes = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let awaited = false;
+  const deliverAt = (atMs: number): void => {
+    awaited = true;
+    setTimeout(deliver, Math.max(1, atMs - performance.now()));
+  };
   const deliver = (): void => {
-    timer = undefined;
+    awaited = false;
     for (let next = underway[0]; next !== undefined && next.atMs <= performance.now(); next = underway[0]) {
       underway.shift();
       if (next.chunk === undefined) to.end();
@@ -70,11 +74,11 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
     }
     if (bytes <= windowBytes) from.resume();
     const [first] = underway;
-    if (first !== undefined) timer = setTimeout(deliver, Math.max(1, first.atMs - performance.now()));
+    if (first !== undefined) deliverAt(first.atMs);
   };
   const send = (chunk: Buffer | undefined): void => {
     underway.push({ chunk, atMs: arrival(chunk?.length ?? 0) });
-    timer ??= setTimeout(deliver, Math.max(1, (underway[0]?.atMs ?? 0) - performance.now()));
+    if (!awaited) deliverAt(underway[0]?.atMs ?? 0);
   };
   from.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
