@@ -96,6 +96,29 @@ for (const kind of ['basic', 'bearer'] as const) {
   });
 }
 
+test('the credential helpers of registries.conf are asked in their order, from the next pull on', async (t) => {
+  const { daemon, guarded } = stage();
+  const host = guarded.get('basic')?.host ?? '';
+  const image = { image: `${host}/berth/plain:1` };
+  const conf = join(daemon.directory, 'registries.conf.d');
+  mkdirSync(conf);
+  const asked = join(folder, 'asked');
+  for (const [name, reply] of [['nothing', 'credentials not found in native keychain'], ['all', JSON.stringify({ Username: username, Secret: password })]]) {
+    const program = join(programs, `docker-credential-${name}`);
+    writeFileSync(program, `#!/bin/sh\necho ${name} >>${asked}\necho '${reply}'\n[ ${name} = all ]\n`);
+    chmodSync(program, 0o755);
+  }
+  writeFileSync(node, JSON.stringify({ auths: { [host]: { auth: Buffer.from('berth:wrong').toString('base64') } } }));
+  const helpers = (...names: string[]) => writeFileSync(join(conf, '10.conf'), `credential-helpers = ${JSON.stringify(names)}\n`);
+  helpers('nothing', 'containers-auth.json', 'all');
+  await t.throwsAsync(daemon.cri.call('PullImage', { image }), { message: /401/ });
+  helpers('nothing', 'all', 'containers-auth.json');
+  await t.notThrowsAsync(daemon.cri.call('PullImage', { image }));
+  t.deepEqual(readFileSync(asked, 'utf8').split('\n'), ['nothing', 'nothing', 'all', '']);
+  rmSync(conf, { recursive: true });
+  await daemon.cri.call('RemoveImage', { image });
+});
+
 test('a malformed file of credentials is named, and nothing of it is shown', async (t) => {
   writeFileSync(node, `{"auths": ${password}`);
   const host = stage().guarded.get('basic')?.host ?? '';

@@ -75,8 +75,10 @@ export function createPuller(options: PullOptions): Puller {
   return {
     async pull({ reference, auth, namespace = '', platform = options.platform, signal }) {
       try {
-        const references = candidates(reference, await conf.refresh());
-        const credentials = await credentialsFor({ auth, namespace, reference }, options.credentials);
+        const said = await conf.refresh();
+        const references = candidates(reference, said);
+        const helpers = said.credentialHelpers;
+        const credentials = await credentialsFor({ auth, namespace, reference, helpers }, options.credentials);
         const verification = await options.verification(namespace);
         const key = [references.map(formatReference), credentials.key, verification.key, formatPlatform(platform)];
         const flight = pulls.join(JSON.stringify(key), (ended) =>

@@ -18,7 +18,7 @@ import type { Image, Images } from './record.ts';
 import { digestIn, nameOf } from './reference.ts';
 import { credentialHelper } from './registry/credential-program.ts';
 import { openConfFile, type ConfFile } from './registry/conf-file.ts';
-import { candidates } from './registry/endpoint.ts';
+import { meanings } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { openRecords, type Records } from './records.ts';
 import { removals } from './remove.ts';
@@ -117,7 +117,7 @@ function findImage(reference: string, { catalog }: Records, conf: ConfFile): Ima
   const exact = catalog.byId(`sha256:${hex}`);
   if (exact !== undefined) return exact;
   try {
-    for (const candidate of candidates(reference, conf.current())) {
+    for (const candidate of meanings(reference, conf.current())) {
       const named = catalog.byName(nameOf(candidate));
       if (named !== undefined) return named;
     }

@@ -16,8 +16,13 @@ export type CredentialsOptions = {
   helper: CredentialHelper;
   log: Log;
 };
-/** Whose pull it is. */
-export type CredentialsAsk = { auth: AuthConfig | undefined; namespace: string; reference: string };
+/** Whose pull it is; `helpers` are those of registries.conf, in whose order programs and the files of the node are asked. */
+export type CredentialsAsk = {
+  auth: AuthConfig | undefined;
+  namespace: string;
+  reference: string;
+  helpers: readonly string[] | undefined;
+};
 /** The credentials of one pull. */
 export type Credentials = {
   /** Equal for pulls that would show registries the same. */
@@ -32,14 +37,15 @@ export async function credentialsFor(ask: CredentialsAsk, options: CredentialsOp
   if (auth !== undefined && Object.values(auth).some((value) => value !== '')) {
     return { key: hashOf(JSON.stringify(auth)), of: async (_, hosts) => credentialFor(auth, hosts) };
   }
-  const paths = [...namespaceFiles(ask, options.namespaceAuthDir), ...options.authFiles];
-  const texts = await Promise.all(paths.map(readCredentials));
-  const files = texts.flatMap((text, i) => (text === '' ? [] : [parseAuthFile(text, paths[i] ?? '')]));
+  const ofNamespace = await readFiles(namespaceFiles(ask, options.namespaceAuthDir));
+  const ofNode = await readFiles(options.authFiles);
+  const helpers = ask.helpers ?? [filesOfNode];
+  const places = helpers.flatMap((helper): (AuthFile | string)[] => (helper === filesOfNode ? ofNode.files : [helper]));
   return {
-    key: hashOf(texts.join('\n')),
+    key: hashOf([ofNamespace.text, ofNode.text, ...helpers].join('\n')),
     async of({ host, repository }) {
-      for (const file of files) {
-        const found = await inFile(file, `${host}/${repository}`, options);
+      for (const place of [...ofNamespace.files, ...places]) {
+        const found = await inPlace(place, `${host}/${repository}`, options);
         if (found !== undefined) return found;
       }
       return { kind: 'anonymous' };
@@ -47,10 +53,20 @@ export async function credentialsFor(ask: CredentialsAsk, options: CredentialsOp
   };
 }
 
-async function inFile(file: AuthFile, repository: string, { helper, log }: CredentialsOptions): Promise<Credential | undefined> {
-  const auth = closest(file.auths, repository);
+/** How registries.conf names the files among its `credential-helpers`. */
+const filesOfNode = 'containers-auth.json';
+
+async function readFiles(paths: readonly string[]): Promise<{ text: string; files: AuthFile[] }> {
+  const texts = await Promise.all(paths.map(readCredentials));
+  const files = texts.flatMap((text, i) => (text === '' ? [] : [parseAuthFile(text, paths[i] ?? '')]));
+  return { text: texts.join('\n'), files };
+}
+
+/** `place`: a file, or the name of a program. */
+async function inPlace(place: AuthFile | string, repository: string, { helper, log }: CredentialsOptions): Promise<Credential | undefined> {
+  const auth = typeof place === 'string' ? undefined : closest(place.auths, repository);
   if (auth !== undefined) return credentialFor(auth, []);
-  const program = closest(file.helpers, repository) ?? file.store;
+  const program = typeof place === 'string' ? place : (closest(place.helpers, repository) ?? place.store);
   const [registry = ''] = repository.replace(/^(?:index|registry-1)\.docker\.io\//, 'docker.io/').split('/', 1);
   if (program === '') return undefined;
   try {

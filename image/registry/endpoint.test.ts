@@ -2,7 +2,7 @@ import test from 'ava';
 import { isKind } from '../../api/errors.ts';
 import { formatReference, parseReference } from '../reference.ts';
 import { emptyConf, mergeConf, parseRegistriesConf } from './conf.ts';
-import { candidates, endpoints } from './endpoint.ts';
+import { candidates, endpoints, meanings } from './endpoint.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const conf = parseRegistriesConf(
@@ -25,6 +25,9 @@ blocked = true
 [[registry]]
 prefix = "*.corp.example"
 location = "cache.corp.example/all/"
+[[registry]]
+prefix = "*.ports.example"
+location = "ports.example"
 [[registry]]
 prefix = "plain.corp.example"
 insecure = true
@@ -61,6 +64,8 @@ const cases: [given: string, places: string[]][] = [
   ],
   ['a.corp.example/x', ['https://cache.corp.example all/x']],
   ['a.b.corp.example/x/y', ['https://cache.corp.example all/x/y']],
+  ['a.ports.example:5000/x', ['https://ports.example:5000 x']],
+  ['b.corp.example.evil/x', ['https://b.corp.example.evil x']],
   ['corp.example/x', ['https://corp.example x']],
   ['plain.corp.example/x', ['https://plain.corp.example http://plain.corp.example x']],
   ['registry.k8s.io/pause:3.9', ['http://127.0.0.1:5000 https://127.0.0.1:5000 pause']],
@@ -88,6 +93,44 @@ test('a short name follows its alias, else the search registries, else it is on 
   t.deepEqual(meant('ghcr.io/app'), ['ghcr.io/app:latest']);
 });
 
+const short: [mode: string, search: string | undefined, candidates: string[] | RegExp][] = [
+  ['enforcing', '["a.io"]', ['a.io/app:latest']],
+  ['enforcing', '["a.io", "b.io"]', /app may be at a\.io, b\.io: give it an alias/],
+  ['permissive', '["a.io", "b.io"]', ['a.io/app:latest', 'b.io/app:latest']],
+  ['disabled', '["a.io", "b.io"]', ['a.io/app:latest', 'b.io/app:latest']],
+  ['', '["a.io", "b.io"]', ['a.io/app:latest', 'b.io/app:latest']],
+  ['enforcing', undefined, ['docker.io/library/app:latest']],
+  ['', '[]', /no unqualified-search-registries/],
+];
+for (const [mode, search, wanted] of short) {
+  test(`short-name-mode "${mode}" with the search registries ${search ?? 'of no file'}`, (t) => {
+    const said = search === undefined ? '' : `unqualified-search-registries = ${search}\n`;
+    const by = parseRegistriesConf(`${said}short-name-mode = "${mode}"\n[aliases]\ntool = "c.io/tool"`, 'x.conf');
+    if (wanted instanceof RegExp) t.true(isKind(t.throws(() => candidates('app', by), { message: wanted }), 'invalid'));
+    else t.deepEqual(candidates('app', by).map(formatReference), wanted);
+    t.deepEqual(candidates(`tool@${digest}`, by).map(formatReference), [`c.io/tool@${digest}`]);
+    t.deepEqual(candidates('d.io/app', by).map(formatReference), ['d.io/app:latest']);
+    t.notThrows(() => meanings('app', by));
+  });
+}
+
+test('an image that is here is found by its short name also where a pull would not guess', (t) => {
+  const by = parseRegistriesConf('short-name-mode = "enforcing"\nunqualified-search-registries = ["a.io", "b.io"]', 'x.conf');
+  t.deepEqual(meanings('app:v1', by).map(formatReference), ['a.io/app:v1', 'b.io/app:v1']);
+});
+
+test('a drop-in may take back an alias, the search list, the mode and the credential helpers', (t) => {
+  const under = parseRegistriesConf(
+    'unqualified-search-registries = ["a.io"]\nshort-name-mode = "enforcing"\ncredential-helpers = ["x"]\n[aliases]\ntool = "c.io/tool"',
+    'x.conf',
+  );
+  const over = parseRegistriesConf('unqualified-search-registries = []\nshort-name-mode = "permissive"\ncredential-helpers = []\n[aliases]\ntool = ""', 'y.conf');
+  const merged = mergeConf(under, over);
+  t.deepEqual([merged.searchRegistries, merged.shortNameMode, merged.credentialHelpers], [[], 'permissive', []]);
+  t.throws(() => candidates('tool', merged), { message: /no alias/ });
+  t.deepEqual(mergeConf(under, emptyConf), under);
+});
+
 test('a drop-in replaces rules of the same prefix and the search list', (t) => {
   const over = parseRegistriesConf(
     'unqualified-search-registries = ["x.io"]\n[[registry]]\nlocation = "registry.k8s.io"',
@@ -107,6 +150,13 @@ const refused = [
   '[[registry]]\nlocation = "x"\ninsecure = "yes"',
   '[[registry]]\nlocation = "x"\n[[registry.mirror]]\ninsecure = true',
   '[[registry]]\nlocation = "x"\n[[registry.mirror]]\nlocation = "y"\npull-from-mirror = "never"',
+  'short-name-mode = "ask"',
+  '[aliases]\n"c.io/tool" = "d.io/tool"',
+  '[aliases]\ntool = "tool"',
+  '[aliases]\ntool = "c.io/tool:v1"',
+  '[[registry]]\nprefix = "*.x.io/path"\nlocation = "y.io"',
+  '[[registry]]\nprefix = "a.*.io"\nlocation = "y.io"',
+  '[[registry]]\nlocation = "x"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "y"\npull-from-mirror = "all"',
   'a =',
 ];
 for (const toml of refused) {

@@ -15,14 +15,33 @@ export type Endpoint = {
   insecure: boolean;
 };
 
-/** The references that `text` may mean, in the order to try: one, unless search registries apply. Throws `invalid`. */
+/**
+ * The references that `text` may mean, in the order to try. A short name means its alias, else it is at one of the
+ * search registries, on docker.io where no file names any. Of several none is guessed in the mode `enforcing`, as there
+ * is nobody to ask: throws `invalid` then, and where the list of search registries is there but empty.
+ */
 export function candidates(text: string, conf: RegistriesConf): Reference[] {
+  const found = meanings(text, conf);
+  if (found.length > 1 && conf.shortNameMode === 'enforcing') {
+    throw new RuntimeError(
+      'invalid',
+      `the short name ${text} may be at ${conf.searchRegistries?.join(', ')}: give it an alias in registries.conf, or name the registry (short-name-mode is enforcing)`,
+    );
+  }
+  if (found.length === 0) {
+    throw new RuntimeError('invalid', `the short name ${text} has no alias, and registries.conf names no unqualified-search-registries`);
+  }
+  return found;
+}
+
+/** As `candidates`, for an image that is here: there is nothing to guess, what was pulled was meant. */
+export function meanings(text: string, conf: RegistriesConf): Reference[] {
   const reference = parseReference(text);
   if (!isShortName(text)) return [reference];
   const [, short = ''] = /^([^:@]*)/.exec(text) ?? [];
   const alias = conf.aliases[short];
   if (alias) return [parseReference(alias + text.slice(short.length))];
-  if (conf.searchRegistries.length === 0) return [reference];
+  if (conf.searchRegistries === undefined) return [reference];
   return conf.searchRegistries.map((registry) => parseReference(`${registry}/${text}`));
 }
 
@@ -63,9 +82,9 @@ function ruleFor(reference: Reference, rules: readonly RegistryRule[]): Match | 
 function matchedLength(reference: Reference, prefix: string): number {
   const name = repositoryOf(reference);
   if (prefix.startsWith('*.')) {
-    const { domain } = reference;
+    const [host = ''] = /^[^:]*/.exec(reference.domain) ?? [];
     const suffix = prefix.slice(1);
-    return domain.endsWith(suffix) && domain.length > suffix.length ? domain.length : 0;
+    return host.endsWith(suffix) && host.length > suffix.length ? host.length : 0;
   }
   if (name === prefix || name.startsWith(`${prefix}/`)) return prefix.length;
   const tagged = reference.tag === '' ? '' : `${name}:${reference.tag}`;
