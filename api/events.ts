@@ -8,6 +8,7 @@ export type LifecycleType =
   | 'container.exited'
   | 'container.removed'
   | 'container.oom'
+  | 'image.pulling'
   | 'image.pulled'
   | 'image.removed';
 
@@ -25,6 +26,12 @@ export type LifecycleEvent = {
   image?: string;
   exitCode?: number;
   reason?: string;
+  /** Of `image.pulling`, once a second: compressed bytes fetched so far, all together and of each layer that was missing. */
+  progress?: {
+    readonly bytes: number;
+    readonly totalBytes: number;
+    readonly layers: readonly { readonly digest: string; readonly bytes: number; readonly totalBytes: number }[];
+  };
 };
 
 /** Hands an event to whoever listens; never waits and never throws. */

@@ -153,11 +153,13 @@ function illness(daemon: Daemon | undefined): string | undefined {
   return daemon.context.engine.away() ? 'the engine has ended, another is being started' : undefined;
 }
 
-/** Shows how many pods, containers and streams there are. */
-function countObjects(metrics: Metrics, { store }: Daemon['context'], streaming: Streaming): void {
+/** Shows how many pods, containers, pulls and streams there are. */
+function countObjects(metrics: Metrics, { store, images }: Daemon['context'], streaming: Streaming): void {
   const count = (all: Iterable<{ state: string }>, state: string): number => [...all].filter((one) => one.state === state).length;
   metrics.gauge('pods_ready', 'Pod sandboxes that are ready.', () => count(store.sandboxes.all(), 'ready'));
   metrics.gauge('containers_running', 'Containers whose process runs.', () => count(store.containers.all(), 'running'));
+  metrics.gauge('image_pulls_in_flight', 'Pulls that fetch layers.', () => images.pulling('').length);
+  metrics.gauge('image_layers_in_flight', 'Layers that are being fetched.', images.layersInFlight);
   metrics.gauge('stream_sessions_open', 'Clients of exec, attach and port-forward.', () => streaming.count().sessions);
   metrics.gauge('stream_urls_waiting', 'URLs of streams whose client has not come yet.', () => streaming.count().waiting);
 }

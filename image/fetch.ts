@@ -9,7 +9,7 @@ import type { LayerDescriptor } from './manifest.ts';
 export type LayerAsk = { descriptor: LayerDescriptor; diffId: string };
 
 /** Whom to ask for a layer, who unpacks it, and where to. */
-export type FetchOptions = { content: Content; engine: Engine; temporary: () => string; limits: LayerLimits; signal: AbortSignal };
+export type FetchOptions = { content: Content; engine: Engine; temporary: () => string; limits: LayerLimits; signal: AbortSignal; onProgress: (bytes: bigint) => void };
 
 /** A connection that brings less than this in that time is given up; the engine goes on from there by another one. */
 const minBytesPerStall = 16 << 10;
@@ -40,13 +40,13 @@ async function fetchOnce(
   { descriptor, diffId }: LayerAsk,
   source: BlobSource,
   locations: BlobLocations,
-  { engine, temporary, limits, signal }: FetchOptions,
+  { engine, temporary, limits, signal, onProgress }: FetchOptions,
 ): Promise<UnpackedLayer> {
   const { digest, sizeBytes, compression, file } = descriptor;
   const target = temporary();
   const ask = { ...source, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target, minBytesPerStall, stallMs, limits };
   try {
-    const how = { signal, onSourceLost: locations.instead };
+    const how = { signal, onProgress, onSourceLost: locations.instead };
     const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, how);
     return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };
   } catch (error) {

@@ -8,8 +8,9 @@ import { waitFor, type Flight, type Flights } from './flights.ts';
 import type { Layers, UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
 import { suits } from './platform.ts';
+import type { Progress } from './progress.ts';
 import type { Image } from './record.ts';
-import { nameOf, repositoryOf } from './reference.ts';
+import { formatReference, nameOf, repositoryOf } from './reference.ts';
 import type { Chosen, Found } from './resolve.ts';
 import type { Records } from './records.ts';
 
@@ -27,6 +28,7 @@ export type InstallOptions = {
   /** Told of an image that is about to be answered. */
   touch: (imageId: string) => void;
   layerLimits: LayerLimits;
+  progress: Progress;
   meter: Meter;
 };
 
@@ -36,7 +38,7 @@ const layersAtATime = 6;
 export async function adopt(
   found: Found,
   platform: Platform,
-  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
+  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads' | 'progress'>,
 ): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
@@ -65,14 +67,16 @@ export async function install(
   options: InstallOptions,
   signal: AbortSignal,
 ): Promise<Image> {
-  const { layers, records, meter, inTurn, dropUnused, touch } = options;
+  const { layers, records, meter, inTurn, dropUnused, touch, progress } = options;
   const { diffIds } = chosen.parsed;
   const release = layers.claim(diffIds);
+  const missing = missingLayers(chosen, layers, meter);
+  const unwatch = progress.watch(formatReference(found.reference), missing.map(({ descriptor }) => descriptor));
   const flights: Flight<UnpackedLayer>[] = [];
   let image: Image | undefined;
   try {
     const unpacked = await timed(meter, 'pull', 'fetch', () =>
-      inParallel(layersAtATime, missingLayers(chosen, layers, meter), (layer) => {
+      inParallel(layersAtATime, missing, (layer) => {
         const flight = download(layer, found, options);
         flights.push(flight);
         return waitFor(flight, signal);
@@ -94,6 +98,7 @@ export async function install(
   } finally {
     const left = Promise.all(flights.map((flight) => flight.leave()));
     release();
+    unwatch();
     if (image === undefined) await Promise.all([left, dropUnused(diffIds)]);
   }
 }
@@ -112,11 +117,17 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
 }
 
 function download(layer: LayerAsk, { content }: Found, options: InstallOptions): Flight<UnpackedLayer> {
-  const { downloads, engine, layers, layerLimits: limits, meter } = options;
+  const { downloads, engine, layers, layerLimits: limits, progress } = options;
   return downloads.join(layer.diffId, async (signal) => {
-    const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, signal });
-    meter.count('image_pull_bytes', layer.descriptor.sizeBytes);
-    return unpacked;
+    const { digest, sizeBytes } = layer.descriptor;
+    const { to: onProgress, done } = progress.layer(digest);
+    try {
+      const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, signal, onProgress });
+      onProgress(BigInt(sizeBytes));
+      return unpacked;
+    } finally {
+      done();
+    }
   });
 }
 

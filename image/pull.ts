@@ -7,6 +7,7 @@ import type { UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
 import { formatPlatform } from './platform.ts';
 import type { Verification } from './policy/verification.ts';
+import { openProgress, type Progress } from './progress.ts';
 import type { Image, PullAsk } from './record.ts';
 import { formatReference, type Reference } from './reference.ts';
 import type { TokenCache } from './registry/authorize.ts';
@@ -21,7 +22,7 @@ import { type Candidate, choose, type Chosen, find } from './resolve.ts';
 import { openSources } from './sources.ts';
 
 /** What pulling needs. */
-export type PullOptions = Omit<InstallOptions, 'downloads'> & {
+export type PullOptions = Omit<InstallOptions, 'downloads' | 'progress'> & {
   conf: ConfFile;
   /** Folders `certs.d`, see `hostFolder`. */
   certsDirs: readonly string[];
@@ -34,7 +35,7 @@ export type PullOptions = Omit<InstallOptions, 'downloads'> & {
 };
 
 /** Pulls of images, and what they share: equal pulls, equal layers, connections and tokens. */
-export type Puller = { pull(ask: PullAsk): Promise<Image>; close(): Promise<void> };
+export type Puller = { pull(ask: PullAsk): Promise<Image>; progress: Progress; close(): Promise<void> };
 
 /** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
 export function createPuller(options: PullOptions): Puller {
@@ -42,6 +43,7 @@ export function createPuller(options: PullOptions): Puller {
   const http = createHttp();
   const tokens: TokenCache = new Map();
   const pulls = createFlights<Image>();
+  const progress = openProgress(options);
   const downloads = createFlights<UnpackedLayer>((unpacked) => layers.removeUnpacked(unpacked));
 
   const candidateOf = (reference: Reference, credentials: Credentials): Candidate => ({
@@ -70,9 +72,10 @@ export function createPuller(options: PullOptions): Puller {
       await verification.atPull(found, async () => (await choice()).digest, signal);
       return (await adopt(found, platform, options)) ?? { found, chosen: await choice() };
     });
-    return 'found' in resolved ? install(resolved, { ...options, downloads }, signal) : resolved;
+    return 'found' in resolved ? install(resolved, { ...options, downloads, progress }, signal) : resolved;
   };
   return {
+    progress,
     async pull({ reference, auth, namespace = '', platform = options.platform, signal }) {
       try {
         const said = await conf.refresh();

@@ -1,5 +1,6 @@
 import type { LayerUsage } from './layers.ts';
 import type { Platform } from './manifest.ts';
+import type { PullProgress } from './progress.ts';
 import type { AuthConfig } from './registry/credential.ts';
 
 export type { AuthConfig };
@@ -72,6 +73,10 @@ export type Images = {
    * may be an id.
    */
   allow(image: Image, as: { name: string; namespace: string }): Promise<void>;
+  /** How far the pulls of that reference are, of all where it is empty; those that still ask for the manifest are left out. Throws `invalid`. */
+  pulling(reference: string): PullProgress[];
+  /** Layers that are being fetched. */
+  layersInFlight(): number;
   /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
   remove(reference: string): Promise<void>;
   /** Removes the images that nobody uses and that `wanted`, asked last of all, says. */

@@ -15,7 +15,8 @@ import { openSignatures } from './policy/signatures.ts';
 import { verifications, type VerificationOptions } from './policy/verification.ts';
 import { createPuller } from './pull.ts';
 import type { Image, Images } from './record.ts';
-import { digestIn, nameOf } from './reference.ts';
+import type { PullProgress } from './progress.ts';
+import { digestIn, formatReference, nameOf } from './reference.ts';
 import { credentialHelper } from './registry/credential-program.ts';
 import { openConfFile, type ConfFile } from './registry/conf-file.ts';
 import { meanings } from './registry/endpoint.ts';
@@ -77,6 +78,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     find,
     pull: puller.pull,
     allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, usedAs(image, name, conf.current())),
+    pulling: (reference) => pullsOf(reference, puller.progress.pulls(), conf),
+    layersInFlight: puller.progress.layersInFlight,
     ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
     holders,
     toldAtNs: leases.touchedAtNs,
@@ -110,6 +113,12 @@ async function dropIncomplete(records: Records, layers: Layers, log: Log): Promi
 async function thisMachine(): Promise<Platform> {
   const { arm_version: armVersion } = process.config.variables as { arm_version?: string };
   return hostPlatform(process.arch, armVersion ?? '', await readFile('/proc/cpuinfo', 'utf8'));
+}
+
+function pullsOf(reference: string, pulls: PullProgress[], conf: ConfFile): PullProgress[] {
+  if (reference === '') return pulls;
+  const names = meanings(reference, conf.current()).map(formatReference);
+  return pulls.filter(({ image }) => names.includes(image));
 }
 
 function findImage(reference: string, { catalog }: Records, conf: ConfFile): Image | undefined {

@@ -16,7 +16,7 @@ export type Metrics = Meter & {
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 const counters: Record<Counter, string> = {
-  image_pull_bytes: 'Bytes of layers fetched from registries.',
+  image_pull_bytes: 'Bytes of layers fetched from registries, as they come.',
   image_pulls_succeeded: 'Pulls that ended with an image.',
   image_pulls_failed: 'Pulls that ended with an error.',
   image_layers_reused: 'Layers of pulled images that were there already.',
