@@ -5,6 +5,7 @@
 const shared: readonly { readonly text: RegExp; readonly reason: string }[] = [
   { text: /Failed to set rlimit on max file handles|failed to find pid namespace of init process/, reason: 'the machine lacks CAP_SYS_RESOURCE and a PID file of init' },
   { text: /Skipping pod synchronization|Failed to read data from checkpoint|invalid capacity 0 on image filesystem/, reason: 'a kubelet that has just started' },
+  { text: /Failed to watch directory "\/sys\/fs\/cgroup\/.*no such file or directory/, reason: 'a cgroup, of whomever, that went while cAdvisor began to watch it' },
   { text: /cannot find filesystem info for device/, reason: 'cAdvisor does not know the root device of a virtual machine' },
   { text: /failed to check if node is newer; using informer node/, reason: 'there is no API server' },
   { text: /Error syncing pod.* with CrashLoopBackOff: .*container=crash /, reason: 'the story wants it to crash' },
