@@ -38,12 +38,13 @@ const undo: (() => Promise<void> | void)[] = [() => rmSync(directory, { recursiv
 try {
   const tests = await startRegistry({ directory, storage: (await imageStore()).storage });
   const registry = await startRegistry({ directory, storage });
+  const calm = await startRegistry({ directory, storage, yielding: true });
   const shared = await startWire({ ...wire, to: registry.port, shared: true });
   const narrow = await startWire({ ...wire, to: registry.port, shared: false });
-  undo.push(tests.stop, registry.stop, shared.close, narrow.close);
+  undo.push(tests.stop, registry.stop, calm.stop, shared.close, narrow.close);
   const daemon = async (runtime: 'berth' | 'containerd'): Promise<Daemon> => {
     const args = ['--runtime', `runc=${tool('runc')}`, '--default-runtime', 'runc'];
-    const registries = [tests, registry, shared, narrow].map(({ host }) => host);
+    const registries = [tests, registry, calm, shared, narrow].map(({ host }) => host);
     const started = await startDaemon({ runtime, registries, args });
     undo.push(() => endDaemon(started));
     return started;
@@ -58,7 +59,7 @@ try {
   }
   const figures: Figure[] = [];
   if (options.parts.includes('wire')) figures.push(...(await overWires(ours, shared.host, narrow.host)));
-  if (options.parts.includes('during')) figures.push(...(await duringPulls(berth, chosen, registry.host)));
+  if (options.parts.includes('during')) figures.push(...(await duringPulls(berth, chosen, calm.host)));
   sections.push(figureTable(figures));
   console.log(`\n${sections.join('\n\n')}`);
   if (options.parts === allParts && options.only === '') write(sections);

@@ -60,6 +60,7 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
   const underway: { chunk: Buffer | undefined; atMs: number }[] = [];
   let bytes = 0;
   let awaited = false;
+  let full = false;
   const deliverAt = (atMs: number): void => {
     awaited = true;
     setTimeout(deliver, Math.max(1, atMs - performance.now()));
@@ -69,10 +70,10 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
     for (let next = underway[0]; next !== undefined && next.atMs <= performance.now(); next = underway[0]) {
       underway.shift();
       if (next.chunk === undefined) to.end();
-      else to.write(next.chunk);
+      else full = !to.write(next.chunk) || full;
       bytes -= next.chunk?.length ?? 0;
     }
-    if (bytes <= windowBytes) from.resume();
+    if (bytes <= windowBytes && !full) from.resume();
     const [first] = underway;
     if (first !== undefined) deliverAt(first.atMs);
   };
@@ -80,9 +81,13 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
     underway.push({ chunk, atMs: arrival(chunk?.length ?? 0) });
     if (!awaited) deliverAt(underway[0]?.atMs ?? 0);
   };
+  to.on('drain', () => {
+    full = false;
+    if (bytes <= windowBytes) from.resume();
+  });
   from.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > windowBytes) from.pause();
+    if (bytes > windowBytes || full) from.pause();
     send(chunk);
   });
   from.on('end', () => send(undefined));

@@ -25,6 +25,8 @@ export type RegistryOptions = {
   readonly storage: string;
   readonly writable?: boolean;
   readonly auth?: Auth;
+  /** It gives way to all else on the machine, as one on another machine would. */
+  readonly yielding?: boolean;
 };
 
 /** Starts Debian's docker-registry on a free loopback port. */
@@ -51,7 +53,8 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   };
   const configPath = join(directory, 'config.json');
   writeFileSync(configPath, JSON.stringify(config));
-  const server = start('docker-registry', ['serve', configPath], join(directory, 'log'));
+  const command = [...(options.yielding === true ? ['nice', '-n', '19'] : []), 'docker-registry', 'serve', configPath];
+  const server = start(command[0] ?? '', command.slice(1), join(directory, 'log'));
   await ready(server, async () => [200, 401].includes(await statusOf(`${url}/v2/`)));
   const stop = async () => {
     await server.stop(1000);
