@@ -73,6 +73,8 @@ export const options = {
   signatureLookasideDir: option('Images', path, '/etc/containers/registries.d', 'Where simple signatures are (containers-registries.d(5), lookaside).'),
   imageVerifierDir: option('Images', optionalPath, '/etc/berth/image-verifiers', 'Programs that must all agree to each pull: called as the image verifiers of containerd, with -name, -digest and the descriptor on stdin. One that fails or takes too long refuses the image.'),
   imageVerifierTimeout: option('Images', duration, 10_000, 'What one of them may take.'),
+  pullStallTimeout: option('Images', duration, 30_000, 'A connection to a registry that brings less than --pull-stall-bytes of a layer in this time is given up, and the layer gone on with by another one; 0s for never.'),
+  pullStallBytes: option('Images', bytes, 16 * 1024, 'What a connection has to bring in that time.'),
   layerUnpackedBytes: option('Images', bytes, 64 * 1024 ** 3, 'Most that one layer may unpack to, and one of its files may seem to have. A pull that would go beyond is refused, as with the next three.'),
   layerRatio: option('Images', integer('COUNT', 1, 1_000_000), 1000, 'Most unpacked bytes for each byte of a compressed layer; the first 64 MiB are free.'),
   layerInodes: option('Images', integer('COUNT', 1, 2 ** 32), 5_000_000, 'Most files, directories and other inodes that one layer may make.'),

@@ -141,9 +141,35 @@ test('a registry token is sent as it is', async (t) => {
   await daemon.cri.call('RemoveImage', { image });
 });
 
-test('no secret stands in the log', (t) => {
-  const log = readFileSync(stage().daemon.logPath, 'utf8');
-  t.false(log.includes(password));
-  t.false(log.includes(encoded));
-  t.false(/Bearer ey/.test(log));
+test('an identity token is exchanged for a token of the registry', async (t) => {
+  const { daemon, guarded } = stage();
+  const image = { image: `${guarded.get('bearer')?.host}/berth/plain:1` };
+  await t.notThrowsAsync(daemon.cri.call('PullImage', { image, auth: { identity_token: credentials.identityToken } }));
+  await daemon.cri.call('RemoveImage', { image });
+});
+
+test('no secret of any form of credentials stands in an error or in the debug log', async (t) => {
+  const { daemon, guarded } = stage();
+  const wrong = Buffer.from('berth:secret-in-auth').toString('base64');
+  const forms = [
+    { username, password: 'secret-password' },
+    { auth: wrong },
+    { identity_token: 'secret-identity' },
+    { registry_token: 'secret-registry' },
+    { auth: 'secret-without-colon' },
+  ];
+  const told: string[] = [];
+  for (const { host } of guarded.values()) {
+    for (const auth of forms) {
+      const error = await t.throwsAsync(daemon.cri.call('PullImage', { image: { image: `${host}/berth/plain:1` }, auth }));
+      told.push(String(error), JSON.stringify(error));
+    }
+  }
+  const log = readFileSync(daemon.logPath, 'utf8');
+  t.regex(log, /PullImage failed/);
+  const basic = Buffer.from(`${username}:secret-password`).toString('base64');
+  for (const secret of [password, encoded, credentials.identityToken, wrong, basic, 'secret-', 'Bearer ey', 'eyJ']) {
+    t.false(log.includes(secret), `the log has ${secret}`);
+    t.false(told.join('\n').includes(secret), `an error has ${secret}`);
+  }
 });

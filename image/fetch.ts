@@ -9,11 +9,13 @@ import type { LayerDescriptor } from './manifest.ts';
 export type LayerAsk = { descriptor: LayerDescriptor; diffId: string };
 
 /** Whom to ask for a layer, who unpacks it, and where to. */
-export type FetchOptions = { content: Content; engine: Engine; temporary: () => string; limits: LayerLimits; signal: AbortSignal; onProgress: (bytes: bigint) => void };
+export type FetchOptions = { content: Content; engine: Engine; temporary: () => string; limits: LayerLimits; stall: Stall; signal: AbortSignal; onProgress: (bytes: bigint) => void };
 
-/** A connection that brings less than this in that time is given up; the engine goes on from there by another one. */
-const minBytesPerStall = 16 << 10;
-const stallMs = 30_000;
+/** A connection that brings less than so many bytes in so many milliseconds, 0 for any, is given up; the engine goes on by another one. */
+export type Stall = { ms: number; bytes: number };
+
+/** For a stall that is none: longer than any pull. */
+const neverMs = 365 * 86_400_000;
 
 /**
  * Has the engine fetch, verify and unpack one layer below a new `temporary()` path; begun anew if the engine dies, and at
@@ -40,11 +42,12 @@ async function fetchOnce(
   { descriptor, diffId }: LayerAsk,
   source: BlobSource,
   locations: BlobLocations,
-  { engine, temporary, limits, signal, onProgress }: FetchOptions,
+  { engine, temporary, limits, stall, signal, onProgress }: FetchOptions,
 ): Promise<UnpackedLayer> {
   const { digest, sizeBytes, compression, file } = descriptor;
   const target = temporary();
-  const ask = { ...source, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target, minBytesPerStall, stallMs, limits };
+  const pace = { minBytesPerStall: stall.bytes, stallMs: stall.ms || neverMs };
+  const ask = { ...source, ...pace, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target, limits };
   try {
     const how = { signal, onProgress, onSourceLost: locations.instead };
     const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, how);

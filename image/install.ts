@@ -3,7 +3,7 @@ import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Name } from './catalog.ts';
-import { fetchLayer, type LayerAsk } from './fetch.ts';
+import { fetchLayer, type LayerAsk, type Stall } from './fetch.ts';
 import { waitFor, type Flight, type Flights } from './flights.ts';
 import type { Layers, UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
@@ -28,6 +28,7 @@ export type InstallOptions = {
   /** Told of an image that is about to be answered. */
   touch: (imageId: string) => void;
   layerLimits: LayerLimits;
+  stall: Stall;
   progress: Progress;
   meter: Meter;
 };
@@ -117,12 +118,12 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
 }
 
 function download(layer: LayerAsk, { content }: Found, options: InstallOptions): Flight<UnpackedLayer> {
-  const { downloads, engine, layers, layerLimits: limits, progress } = options;
+  const { downloads, engine, layers, layerLimits: limits, stall, progress } = options;
   return downloads.join(layer.diffId, async (signal) => {
     const { digest, sizeBytes } = layer.descriptor;
     const { to: onProgress, done } = progress.layer(digest);
     try {
-      const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, signal, onProgress });
+      const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, stall, signal, onProgress });
       onProgress(BigInt(sizeBytes));
       return unpacked;
     } finally {

@@ -6,6 +6,7 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
+import type { Stall } from './fetch.ts';
 import { addUsage, type Layers, type LayerUsage, noUsage, openLayers } from './layers.ts';
 import { createLeases } from './leases.ts';
 import type { Platform } from './manifest.ts';
@@ -38,6 +39,7 @@ export type ImagesOptions = {
   namespaceAuthDir: string;
   layerLimits: LayerLimits;
   verification: VerificationOptions;
+  stall: Stall;
   /** This machine's, unless given. */
   platform?: Platform;
   log: Log;

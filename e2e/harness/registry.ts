@@ -4,7 +4,7 @@ import { freePort, ready, start } from './process.ts';
 import { startTokenServer } from './token-server.ts';
 
 /** What the two authenticated registries accept. */
-export const credentials = { username: 'berth', password: 'let-me-in' } as const;
+export const credentials = { username: 'berth', password: 'let-me-in', identityToken: 'let-me-in-again' } as const;
 /** bcrypt of the password above, the only hash the registry takes. */
 const htpasswd = `${credentials.username}:$2b$05$5zEvnDwKXOmfH50cn4Ah5.Yyhy/d.DMkkkvqwIg2wZrlVbCHvX/Dy\n`;
 

@@ -3,6 +3,7 @@ import { createSign, randomUUID, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { credentials } from './registry.ts';
 
 const issuer = 'berth-e2e';
@@ -14,7 +15,7 @@ export type TokenServer = {
   readonly close: () => void;
 };
 
-/** A token server as the registry's token authentication wants it: Basic credentials in, a signed pull token out. */
+/** A token server as the registry's token authentication wants it: Basic credentials or a refresh token in, a signed pull token out. */
 export async function startTokenServer(directory: string): Promise<TokenServer> {
   const keyPath = join(directory, 'token.key');
   const certificatePath = join(directory, 'token.crt');
@@ -41,13 +42,19 @@ export async function startTokenServer(directory: string): Promise<TokenServer> 
   const certificate = new X509Certificate(readFileSync(certificatePath)).raw.toString('base64');
   const expected = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
   const server = createServer((request, response) => {
-    if (request.headers.authorization !== expected) {
-      response.writeHead(401).end();
-      return;
-    }
-    const scopes = new URL(request.url ?? '/', 'http://localhost').searchParams.getAll('scope');
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ token: sign(scopes, key, certificate), expires_in: 300 }));
+    void text(request).then((body) => {
+      const { searchParams: query } = new URL(request.url ?? '/', 'http://localhost');
+      const form = new URLSearchParams(body);
+      const refreshed = form.get('grant_type') === 'refresh_token' && form.get('refresh_token') === credentials.identityToken;
+      if (request.method === 'POST' ? !refreshed : request.headers.authorization !== expected) {
+        response.writeHead(401).end();
+        return;
+      }
+      const scopes = (request.method === 'POST' ? form : query).getAll('scope');
+      const token = sign(scopes, key, certificate);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ [request.method === 'POST' ? 'access_token' : 'token']: token, expires_in: 300 }));
+    });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

@@ -46,6 +46,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
     async manifest(tagOrDigest, signal) {
       const path = `manifests/${tagOrDigest}`;
       const answer = await get({ path, headers: { accept: acceptManifests }, maxBytes: maxManifestBytes, signal });
+      requireNoPage(answer, place);
       const digest = isDigest(tagOrDigest) ? tagOrDigest : digestOf(answer.body, 'sha256');
       requireDigest(answer.body, digest, place);
       return { json: answer.body.toString('utf8'), contentType: answer.headers['content-type'] ?? '', digest };
@@ -136,6 +137,15 @@ function requireSuccess({ status, body, headers }: HttpAnswer, place: Place, pat
     throw busy(`${where}: the registry answered ${status}${said}`, headers['retry-after']);
   }
   throw new RuntimeError('unsupported', `${where}: the registry answered ${status} for ${path}${said}`);
+}
+
+/** What a proxy or a portal in the way shows to people. */
+function requireNoPage({ headers }: HttpAnswer, place: Place): void {
+  if (!/^text\/html\b/i.test(headers['content-type'] ?? '')) return;
+  throw new RuntimeError(
+    'registry-unavailable',
+    `${nameOf(place)}: the answer is text/html instead of a manifest: is it a registry, or is a proxy in the way?`,
+  );
 }
 
 function busy(message: string, retryAfter: string | undefined): RuntimeError {

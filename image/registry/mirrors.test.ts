@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
@@ -84,6 +84,19 @@ test.serial('a mirror that serves other bytes than the manifest names is left fo
   await pull();
   t.deepEqual(downloads(origin), ['']);
   t.deepEqual(opened.kept().filter((name) => name.startsWith('tmp/')), []);
+});
+
+test.serial('a mirror that goes silent in the middle of a layer is left within the time that is set, the layer gone on with elsewhere', async (t) => {
+  const impatient = await openTestImages({ stallMs: 300 });
+  impatient.writeConf(readFileSync(join(opened.root, 'registries.conf'), 'utf8'));
+  mirror.bend = (request) =>
+    ofLayer(request) && request.range !== 'bytes=0-0'
+      ? { status: request.range === '' ? 200 : 206, headers: { 'content-range': `bytes ${/\d+/.exec(request.range)?.[0] ?? 0}-${layer.bytes.length - 1}/${layer.bytes.length}` }, body: request.range === '' ? layer.bytes.subarray(0, layer.bytes.length >> 1) : '', stall: true }
+      : undefined;
+  await impatient.images.pull({ reference: 'hub.example/team/app:v1', signal });
+  t.is(downloads(origin).length, 1);
+  t.regex(downloads(origin)[0] ?? '', /^bytes=\d{7}-/);
+  await impatient.close();
 });
 
 test.serial('when nobody has a layer the error tells what each registry said, and nothing is kept', async (t) => {
