@@ -20,6 +20,9 @@ export type ImageEntry = {
   labels: Record<string, string>;
 };
 export type ImagesReply = { images: ImageEntry[] };
+export type PullRequest = { image: string };
+export type LayerProgress = { digest: string; bytes: Int64; total_bytes: Int64 };
+export type PullReply = { layers: LayerProgress[]; image_id: string };
 export type HistoryRequest = { image: string };
 export type HistoryStep = { created: string; created_by: string; comment: string; layer: string; used_bytes: Int64 };
 export type HistoryReply = { steps: HistoryStep[] };
@@ -31,6 +34,7 @@ export type PruneReply = { images: PrunedImage[]; freed_bytes: Int64 };
 export type ControlRpcs = {
   Dump: StreamRpc<DumpRequest, DumpReply>;
   Images: Rpc<ImagesRequest, ImagesReply>;
+  Pull: StreamRpc<PullRequest, PullReply>;
   History: Rpc<HistoryRequest, HistoryReply>;
   Prune: Rpc<PruneRequest, PruneReply>;
 };

@@ -2,12 +2,14 @@ import { decode } from '../api/cri.ts';
 import type { DumpReply } from '../api/control.ts';
 import type { PodContext } from '../pod/context.ts';
 import { imageControl } from './control-images.ts';
+import { pullWithProgress } from './control-pull.ts';
 import type { ControlHandlers } from './server.ts';
 
 /** What the command-line client asks besides the CRI; `pinned` are the patterns of images that are kept. */
 export function controlHandlers(context: PodContext, pinned: readonly string[]): Required<ControlHandlers> {
   return {
     ...imageControl(context.images, pinned),
+    Pull: ({ image }, { signal }) => pullWithProgress(context.images, image, signal),
     Dump: async function* ({ id }) {
       for (const record of records(context)) if (digitsOf(record.id).startsWith(digitsOf(id))) yield record;
     },

@@ -4,6 +4,7 @@ import test from 'ava';
 import { berth, mustBerth } from './harness/cli.ts';
 import { repository } from './harness/paths.ts';
 import { runPod, runScript } from './harness/pod.ts';
+import { openTerminal } from './harness/tmux.ts';
 import { execute } from './harness/run.ts';
 import { story } from './harness/story.ts';
 
@@ -24,6 +25,17 @@ test.serial('berth pull prints the id of the image that berth images then lists 
   t.regex(lines.find((line) => line.startsWith(`${name} `)) ?? '', new RegExp(` ${id.slice(7, 19)} .* [0-9.]+ MB +[0-9.]+ k?B$`));
   const listed = JSON.parse(await mustBerth(daemon, 'images', '--json')) as { id: string }[];
   t.true(listed.some((image) => image.id === id));
+  await daemon.cri.call('RemoveImage', { image: { image: name } });
+});
+
+test.serial('berth pull shows a bar for each layer on a terminal, and nothing of that elsewhere', async (t) => {
+  const { daemon } = stage();
+  const name = 'docker.io/berth/layers:1';
+  const terminal = openTerminal(daemon, [join(repository, 'bin/berth'), '--socket', daemon.socket, 'pull', name]);
+  t.teardown(terminal.close);
+  await t.notThrowsAsync(terminal.shows(/[0-9a-f]{12} \[={30}\](.*\n)+all +\[={30}\] [0-9.]+ .?B of [0-9.]+ .?B\nsha256:[0-9a-f]{64}\nended 0/));
+  await daemon.cri.call('RemoveImage', { image: { image: name } });
+  t.is((await berth(daemon, 'pull', name)).stderr, '');
   await daemon.cri.call('RemoveImage', { image: { image: name } });
 });
 
