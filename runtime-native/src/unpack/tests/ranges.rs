@@ -63,7 +63,8 @@ fn parts_come_by_other_connections_each_once_and_in_their_order() {
     let asked =
         fetched(|blob| dripping(blob, 2, |blob, (first, last), connection| part(blob, first, last, connection)));
     let ranges = ranges(&asked);
-    assert!(ranges.len() >= 5, "{ranges:?}");
+    // How many more there are depends on who is quicker.
+    assert!(ranges.len() >= 2, "{ranges:?}");
     assert!(ranges.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0), "{ranges:?}");
     assert!(ranges[..ranges.len() - 1].iter().all(|(first, last)| last + 1 - first == PART), "{ranges:?}");
     let connections = asked.iter().map(|asked| asked.connection).max();
