@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -70,6 +70,20 @@ test.serial('a checkpoint is an archive as checkpointctl reads it, and the conta
   t.true(changed.includes('./made') && !changed.includes('./etc/group'));
   t.is((await statusOf(daemon, container_id)).state, 'CONTAINER_RUNNING');
   t.deepEqual(readdirSync(archives), ['checkpoint.tar']);
+});
+
+test.serial('a log that was exchanged for a link to a file of the host does not get that file into the archive', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'linked');
+  const container_id = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const log = join(pod.config.log_directory, 'c.log');
+  rmSync(log);
+  symlinkSync('/etc/hostname', log);
+  const location = join(archives, 'linked.tar');
+  await daemon.cri.call('CheckpointContainer', { container_id, location });
+  t.notRegex(execFileSync('tar', ['-tf', location], { encoding: 'utf8' }), /container\.log/);
+  t.regex(readFileSync(daemon.logPath, 'utf8'), /a checkpoint lacks the log of its container/);
+  rmSync(location);
 });
 
 test.serial('a checkpoint that fails leaves nothing, and tells what the runtime said', async (t) => {

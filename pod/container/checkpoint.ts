@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { decode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { openBelow } from '../../host/open-below.ts';
 import { programPath } from '../../host/program.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { waitFor } from '../operations.ts';
@@ -86,7 +89,17 @@ async function describe(context: PodContext, container: Container, directory: st
   await writeFile(join(directory, 'whiteouts'), deleted.map((path) => `./${path}\n`).join(''));
   await archive(context, join(directory, 'rootfs-diff.tar'), ['--no-wildcards', '-X', join(directory, 'whiteouts'), '-C', paths.upper, '.']);
   await rm(join(directory, 'whiteouts'));
-  if (container.logPath !== '') await copyFile(container.logPath, join(directory, 'container.log')).catch(() => undefined);
+  await copyLog(context, container, join(directory, 'container.log')).catch((error: unknown) =>
+    context.log.warn('a checkpoint lacks the log of its container', { container: container.id, error: String(error) }),
+  );
+}
+
+/** A pod may have reached the folder of its logs by a volume: no link below it is followed. */
+async function copyLog({ store }: PodContext, { logPath, sandboxId }: Container, target: string): Promise<void> {
+  if (logPath === '') return;
+  const folder = store.sandboxes.get(sandboxId)?.logDirectory || dirname(logPath);
+  const log = await openBelow(folder, relative(folder, logPath));
+  await pipeline(log.createReadStream(), createWriteStream(target, { mode: 0o600 }));
 }
 
 /** Paths below `top` that the overlay says are deleted: character devices 0:0. */
