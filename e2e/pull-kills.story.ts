@@ -92,6 +92,6 @@ async function listed(): Promise<Record<string, string[]>> {
 async function removeAll(t: ExecutionContext): Promise<void> {
   for (const image of [bulk, ...small]) await stage().daemon.cri.call('RemoveImage', { image: { image } });
   const left = () => ['layers', 'tmp', 'images'].flatMap((name) => readdirSync(folder(name)));
-  await until(() => left().length === 0, 30_000, 'all of the images to be gone').catch(() => undefined);
+  await until(() => left().length === 0, 60_000, 'all of the images to be gone').catch(() => undefined);
   t.deepEqual(left(), []);
 }

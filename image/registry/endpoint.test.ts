@@ -76,6 +76,33 @@ for (const [given, places] of cases) {
   test(`${given.slice(0, 40)} is asked for at ${places.length} place(s)`, (t) => t.deepEqual(askedAt(given), places));
 }
 
+test('a mirror is asked by tag, by digest or by both, as it or its registry says', (t) => {
+  const by = parseRegistriesConf(
+    `[[registry]]
+location = "a.io"
+[[registry.mirror]]
+location = "tags.io"
+pull-from-mirror = "tag-only"
+[[registry.mirror]]
+location = "digests.io"
+pull-from-mirror = "digest-only"
+[[registry.mirror]]
+location = "all.io"
+pull-from-mirror = "all"
+[[registry]]
+location = "b.io"
+mirror-by-digest-only = true
+[[registry.mirror]]
+location = "copy.io"`,
+    'x.conf',
+  );
+  const hosts = (given: string): string[] => endpoints(parseReference(given), by).map(({ host }) => host);
+  t.deepEqual(hosts('a.io/app:v1'), ['tags.io', 'all.io', 'a.io']);
+  t.deepEqual(hosts(`a.io/app@${digest}`), ['digests.io', 'all.io', 'a.io']);
+  t.deepEqual(hosts('b.io/app:v1'), ['b.io']);
+  t.deepEqual(hosts(`b.io/app@${digest}`), ['copy.io', 'b.io']);
+});
+
 test('a blocked repository is denied by the longest prefix', (t) => {
   t.true(
     isKind(

@@ -94,7 +94,6 @@ test.serial('a mirror that goes silent in the middle of a layer is left within t
       ? { status: request.range === '' ? 200 : 206, headers: { 'content-range': `bytes ${/\d+/.exec(request.range)?.[0] ?? 0}-${layer.bytes.length - 1}/${layer.bytes.length}` }, body: request.range === '' ? layer.bytes.subarray(0, layer.bytes.length >> 1) : '', stall: true }
       : undefined;
   await impatient.images.pull({ reference: 'hub.example/team/app:v1', signal });
-  t.is(downloads(origin).length, 1);
   t.regex(downloads(origin)[0] ?? '', /^bytes=\d{7}-/);
   await impatient.close();
 });
