@@ -5,6 +5,9 @@ export type CgroupDirs = Record<string, string>;
 export type IdMapping = { containerId: number; hostId: number; size: number };
 export type IdMappings = { uids: IdMapping[]; gids: IdMapping[] };
 
+/** SELinux labels (USER:ROLE:TYPE:LEVEL): of processes, empty for none of their own, and of what is mounted for them. */
+export type SelinuxLabels = { process: string; mount: string };
+
 /** What a shim is told at its start; the engine makes the shm mount and the cgroup, the shim does the rest. */
 export type ShimPod = {
   /** Sandbox id, 64 hex digits. */
@@ -28,6 +31,8 @@ export type ShimPod = {
   user: IdMappings | null;
   /** tmpfs for the pod's /dev/shm; null with host ipc. */
   shm: { path: string; sizeBytes: number } | null;
+  /** Of the pod's PID 1 and its mounts, shm too; null for none. */
+  selinux: SelinuxLabels | null;
   /** Leaf cgroup of the shim itself; made with all parents, cpuset filled. */
   cgroup: CgroupDirs;
   /** Wanted oom_score_adj of the shim, clamped to what the daemon may set. */
@@ -59,6 +64,8 @@ export type MountRootfsAsk = {
   upper: string;
   work: string;
   idmap: LayersIdmap | null;
+  /** SELinux label of all that is in it; empty for none. */
+  label: string;
   /** Regular files to hand back, resolved inside the rootfs (openat2, RESOLVE_IN_ROOT); at most 1 MiB each. */
   read: string[];
 };
@@ -68,6 +75,8 @@ export type MountImageAsk = {
   target: string;
   lower: string[];
   idmap: LayersIdmap | null;
+  /** SELinux label of all that is in it; empty for none. */
+  label: string;
   /** A directory or regular file inside, its links resolved inside too; empty for the whole. */
   subPath: string;
 };
@@ -222,6 +231,8 @@ export type EngineCalls = {
   findSources: { ask: { sources: { path: string; make: boolean }[] }; reply: { found: { path: string; error: string }[] } };
   /** Texts of regular files of the host, UTF-8, each with at most `maxBytes`; what cannot be read so has its error instead. */
   readTexts: { ask: { paths: string[]; maxBytes: number }; reply: { texts: { text: string; error: string }[] } };
+  /** Gives all files of the trees that SELinux label, except where the top has it already or the file system keeps none. */
+  relabel: { ask: { trees: string[]; label: string }; reply: Record<string, never> };
   /** Makes what is missing of each (0755); `paths` says where each lies on the host, free of links, in the order asked. */
   makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */

@@ -35,6 +35,7 @@ const engineCalls = {
         sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
         user: idMappings,
         shm: { path: '/run/berth/p/7d865e959b246691/shm', sizeBytes: 67_108_864 },
+        selinux: { process: 'system_u:system_r:container_t:s0:c1,c2', mount: 'system_u:object_r:container_file_t:s0:c1,c2' },
         cgroup: { unified: `/sys/fs/cgroup/kubepods.slice/berth-shim-${pod}` },
         oomScoreAdj: -999,
       },
@@ -70,12 +71,13 @@ const engineCalls = {
       upper: '/var/lib/berth/upper/4f53cda18c2baa0c',
       work: '/var/lib/berth/work/4f53cda18c2baa0c',
       idmap: { userNamespace: '/run/berth/p/7d865e959b246691/user', stage: '/run/berth/p/7d865e959b246691/layers' },
+      label: 'system_u:object_r:container_file_t:s0:c1,c2',
       read: ['/etc/passwd', '/etc/group'],
     },
     reply: { files: { '/etc/passwd': 'root:x:0:0::/root:/bin/sh\n' } },
   },
   mountImage: {
-    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], idmap: null, subPath: 'models/small' },
+    ask: { target: `/run/berth/containers/${id}/images/0`, lower: ['/var/lib/berth/layers/aa'], idmap: null, label: '', subPath: 'models/small' },
     reply: { path: `/run/berth/containers/${id}/images/0/models/small` },
   },
   findSources: {
@@ -86,6 +88,7 @@ const engineCalls = {
     ask: { paths: ['/etc/profile.json', '/none'], maxBytes: 1_048_576 },
     reply: { texts: [{ text: '{}', error: '' }, { text: '', error: 'No such file or directory (os error 2)' }] },
   },
+  relabel: { ask: { trees: ['/var/lib/volume'], label: 'system_u:object_r:container_file_t:s0:c1,c2' }, reply: {} },
   makeVolumes: {
     ask: { rootfs: `/run/berth/containers/${id}/rootfs`, volumes: ['/var/run/data'], uid: 1000, gid: 1000 },
     reply: { paths: [`/run/berth/containers/${id}/rootfs/run/data`] },

@@ -21,6 +21,7 @@ import { sandboxLost } from '../pod/sandbox/lost.ts';
 import { processEnded } from '../pod/sandbox/process.ts';
 import type { NumberedExit } from '../pod/shim/client.ts';
 import { shimConnections } from '../pod/shim/shims.ts';
+import { loadedPolicy } from '../pod/selinux/policy.ts';
 import { hostFacts } from '../pod/spec/host-facts.ts';
 import { openStore } from '../pod/store.ts';
 import { sweepRoot } from '../pod/sweep.ts';
@@ -62,7 +63,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
     engine.call('tryIdmap', { dir: imageRoot })
-      .then(({ obstacle }) => hostFacts({ cgroup, defaultUlimits: config.defaultUlimits, idmapObstacle: obstacle })),
+      .then(async ({ obstacle }) =>
+        hostFacts({ cgroup, defaultUlimits: config.defaultUlimits, idmapObstacle: obstacle, selinux: config.selinux ? await loadedPolicy(log) : null })),
     loadDefaultProfile({ engine, stateDir: config.state, log }),
   ]);
   const context: PodContext = {

@@ -54,6 +54,8 @@ export const options = {
   absentMountSourcesToReject: option('Containers', paths, [], 'Host paths whose mount is an error when nothing is there; for all others a directory is made.'),
   imageVolumes: option('Containers', choice('mkdir', 'bind', 'ignore'), 'mkdir', 'Volumes that an image declares: make their directories in the root, bind them besides so that they can be written also in a read-only root, or ignore them.'),
   cdiSpecDirs: option('Containers', paths, ['/etc/cdi', '/var/run/cdi'], 'Directories of CDI files (JSON or YAML), read anew for each container that asks for a device; later ones count more.'),
+  selinux: option('Containers', truth, true, 'Where SELinux is on and its policy knows containers: label each pod with a pair of categories of its own, and what is mounted for it.'),
+  hostNetworkSelinux: option('Containers', truth, false, "Let SELinux confine also pods on the host's network; else only those of them that ask for a label."),
 
   imageStore: option('Images', optionalPath, '', 'Images and layers on a file system apart from containers; empty for below --root. Images of before are not moved.'),
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too. HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE of the environment count.'),

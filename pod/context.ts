@@ -47,6 +47,8 @@ export type Settings = {
   /** Host paths of mounts that are an error when they are missing; others are made. */
   absentMountSourcesToReject: readonly string[];
   imageVolumes: VolumePolicy;
+  /** Whether SELinux confines pods on the host's network too. */
+  hostNetworkSelinux: boolean;
   /** Where the files of CDI devices are; later ones count more. */
   cdiSpecDirs: readonly string[];
 };

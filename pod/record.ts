@@ -1,4 +1,4 @@
-import type { IdMappings } from '../api/engine.ts';
+import type { IdMappings, SelinuxLabels } from '../api/engine.ts';
 import type { LinuxContainerResources } from '../api/cri.ts';
 import type { Exit } from '../api/shim.ts';
 import type { Attachment } from './network/cni.ts';
@@ -43,6 +43,8 @@ export type Sandbox = {
   /** Null before the network is attached and with the host's network. */
   attachment: Attachment | null;
   networkReleased: boolean;
+  /** Absent or null without SELinux; its level is no other living pod's. */
+  selinux?: SelinuxLabels | null;
   /** As the pod was made with, then as UpdatePodSandboxResources says; absent in records of earlier releases. */
   resources?: SandboxResources;
 };
@@ -85,6 +87,8 @@ export type Container = {
   /** Absolute; empty when nothing is logged. */
   logPath: string;
   user: { uid: number; gid: number; groups: number[] };
+  /** Absent or null without SELinux. */
+  selinux?: SelinuxLabels | null;
   stopSignal: number;
 };
 

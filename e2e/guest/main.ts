@@ -4,7 +4,8 @@
 //   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--pass spdy|websocket|parallel] [--focus REGEXP]
 //   node e2e/guest/main.ts --command COMMAND
 //
-// Without STORY the guest's own stories run. --smoke runs the short one that is part of `npm test`.
+// Without STORY the guest's own stories run. --smoke runs the short one that is part of `npm test`. --selinux boots with
+// SELinux in place of AppArmor, and then runs the stories of that, or critest's SELinux specs.
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cache, repository } from '../harness/paths.ts';
@@ -14,6 +15,10 @@ import { guestImage, runInGuest } from './boot.ts';
 
 /** Longest that a job may run in the guest, in milliseconds. */
 const LIMIT_MS = 45 * 60_000;
+/** Enforcing: see containers.cil for what that means. */
+const selinuxKernel = ['selinux=1', 'security=selinux', 'enforcing=1'];
+/** Stories that want the boot with SELinux, as no other does. */
+const selinuxStories = 'e2e/guest/selinux.story.ts';
 
 const { values: options, positionals: stories } = parseArgs({
   allowPositionals: true,
@@ -21,6 +26,7 @@ const { values: options, positionals: stories } = parseArgs({
     runtime: { type: 'string', default: 'runc' },
     driver: { type: 'string', default: 'systemd' },
     smoke: { type: 'boolean' },
+    selinux: { type: 'boolean', default: false },
     critest: { type: 'boolean' },
     focus: { type: 'string' },
     pass: { type: 'string', default: 'spdy' },
@@ -38,7 +44,7 @@ const aborted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => aborted.abort());
 const startedMs = performance.now();
 const show = (text: string) => void process.stdout.write(text);
-const status = await runInGuest(image, { script: script(), limitMs: LIMIT_MS, show }, aborted.signal).catch(
+const status = await runInGuest(image, { script: script(), limitMs: LIMIT_MS, show, ...(options.selinux ? { kernel: selinuxKernel } : {}) }, aborted.signal).catch(
   (error: unknown) => {
     console.error((error as Error).message);
     return 1;
@@ -71,14 +77,19 @@ function command(): string {
   const node = quoted(process.execPath);
   if (options.critest === true) {
     for (const name of ['critest', 'ginkgo'] as const) tool(name);
-    const focus = options.focus === undefined ? '' : ` --focus ${quoted(options.focus)}`;
+    const wanted = options.focus ?? (options.selinux ? 'SELinux' : undefined);
+    const focus = wanted === undefined ? '' : ` --focus ${quoted(wanted)}`;
     return `${node} e2e/critest/main.ts --pass ${options.pass}${focus}`;
   }
   tool('crictl');
   if (options.smoke !== true) tool('kubelet');
-  const chosen =
-    stories.length > 0 ? stories : [options.smoke === true ? 'e2e/guest/smoke.story.ts' : 'e2e/guest/*.story.ts'];
+  const chosen = stories.length > 0 ? stories : usualStories();
   return `${node} node_modules/ava/entrypoints/cli.js --config e2e/guest/ava.config.js ${chosen.map(quoted).join(' ')}`;
+}
+
+function usualStories(): readonly string[] {
+  if (options.smoke === true) return ['e2e/guest/smoke.story.ts'];
+  return options.selinux ? [selinuxStories] : ['e2e/guest/*.story.ts', `!${selinuxStories}`];
 }
 
 function quoted(text: string): string {

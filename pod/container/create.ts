@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
+import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import type { Image } from '../../image/record.ts';
@@ -8,6 +9,7 @@ import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
+import { containerLabels, relabelMounts } from '../selinux/labels-of.ts';
 import { tellContainer } from './event.ts';
 import { requireAllowed } from './image-policy.ts';
 import { leaseAll, plannedImageVolumes, withMountedImages } from './image-volumes.ts';
@@ -80,12 +82,14 @@ async function build(
   try {
     await requireAllowed(context, sandbox, { image, planned, config });
     const resolved = await withResolvedMounts(context.engine, config, context.settings.absentMountSourcesToReject);
-    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, sandbox, planned.id));
-    const mounted = await withMountedImages(context, planned, resolved, sandbox.user);
-    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files });
+    const labels = await containerLabels(context, sandbox, config);
+    await timed(meter, 'create_container', 'relabel', () => relabelMounts(context, labels, resolved.mounts));
+    const files = await timed(meter, 'create_container', 'rootfs', () => mountRootfs(context, image, { sandbox, id: planned.id, labels }));
+    const mounted = await withMountedImages(context, planned, resolved, { user: sandbox.user, label: labels?.mount ?? '' });
+    const { spec, user } = await specOf(context, { sandbox, image, id: planned.id, config: mounted, files, labels });
     const { bundle } = containerPaths(context.roots, planned.id);
     writeFileSync(`${bundle}/config.json`, JSON.stringify(spec), { mode: 0o600 });
-    change(context, planned.id, (container) => ({ ...container, user }));
+    change(context, planned.id, (container) => ({ ...container, user, selinux: labels }));
     const { pid } = await timed(meter, 'create_container', 'runtime', () =>
       context.shims.of(sandbox.id).call('create', {
         container: planned.id,
@@ -115,7 +119,11 @@ async function build(
   }
 }
 
-async function mountRootfs(context: PodContext, image: Image, sandbox: Sandbox, id: string): Promise<Record<string, string>> {
+async function mountRootfs(
+  context: PodContext,
+  image: Image,
+  { sandbox, id, labels }: { sandbox: Sandbox; id: string; labels: SelinuxLabels | null },
+): Promise<Record<string, string>> {
   const paths = containerPaths(context.roots, id);
   makeBundle(paths.bundle, sandbox);
   const { files } = await context.engine.call('mountRootfs', {
@@ -124,6 +132,7 @@ async function mountRootfs(context: PodContext, image: Image, sandbox: Sandbox, 
     upper: paths.upper,
     work: paths.work,
     idmap: sandbox.user && { userNamespace: sandbox.user.path, stage: paths.layers },
+    label: labels?.mount ?? '',
     read: ['/etc/passwd', '/etc/group'],
   });
   return files;

@@ -37,14 +37,14 @@ export function leaseAll(images: Images, imageIds: readonly string[]): () => voi
 }
 
 /**
- * Mounts the images, each read-only below the container's bundle and with the ids of the pod, and returns the configuration with a bind mount of
+ * Mounts the images, each read-only below the container's bundle, with the ids and the SELinux label of the pod, and returns the configuration with a bind mount of
  * what is wanted of each in its place. Throws `image-volume`; what was mounted goes with the container.
  */
 export async function withMountedImages(
   context: PodContext,
   { id, imageVolumes }: { id: string; imageVolumes: readonly ImageVolume[] },
   config: ContainerConfig,
-  user: UserNamespace | null,
+  as: { user: UserNamespace | null; label: string },
 ): Promise<ContainerConfig> {
   if (imageVolumes.length === 0) return config;
   const { images } = containerPaths(context.roots, id);
@@ -53,8 +53,8 @@ export async function withMountedImages(
     const index = order.indexOf(mount);
     const image = context.images.find(imageVolumes[index]?.imageId ?? '');
     if (index < 0 || !image) return mount;
-    const path = await mountImage(context, image, mount, { target: `${images}/${index}`, user });
-    const ids = user ? { uidMappings: [], gidMappings: [] } : {};
+    const path = await mountImage(context, image, mount, { target: `${images}/${index}`, ...as });
+    const ids = as.user ? { uidMappings: [], gidMappings: [] } : {};
     return { ...mount, ...ids, host_path: path, image: null, image_sub_path: '', propagation: 'PROPAGATION_PRIVATE' };
   });
   return { ...config, mounts: await Promise.all(mounts) };
@@ -70,12 +70,12 @@ async function mountImage(
   context: PodContext,
   image: Image,
   mount: Mount,
-  { target, user }: { target: string; user: UserNamespace | null },
+  { target, user, label }: { target: string; user: UserNamespace | null; label: string },
 ): Promise<string> {
   try {
     const lower = context.images.layerPaths(image);
     const idmap = user && { userNamespace: user.path, stage: `${target}-layers` };
-    return (await context.engine.call('mountImage', { target, lower, idmap, subPath: mount.image_sub_path })).path;
+    return (await context.engine.call('mountImage', { target, lower, idmap, label, subPath: mount.image_sub_path })).path;
   } catch (error) {
     throw failed(mount, asRuntimeError(error).message, error);
   }

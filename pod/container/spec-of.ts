@@ -1,4 +1,5 @@
 import { type ContainerConfig, decode } from '../../api/cri.ts';
+import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Image } from '../../image/record.ts';
 import { withEdits } from '../cdi/apply.ts';
@@ -25,6 +26,7 @@ export type SpecParts = {
   id: string;
   config: ContainerConfig;
   files: Record<string, string>;
+  labels: SelinuxLabels | null;
 };
 
 /**
@@ -32,7 +34,7 @@ export type SpecParts = {
  * declares. Errors are those of `gather`, `containerSpec` and `cdiEdits`.
  */
 export async function specOf(context: PodContext, parts: SpecParts): Promise<Made> {
-  const { sandbox, image, id, config, files } = parts;
+  const { sandbox, image, id, config, files, labels } = parts;
   const pod = podPaths(context.roots, sandbox.id);
   const podConfig = decode('PodSandboxConfig', sandbox.config);
   const targetPid = targetOf(context, sandbox, config);
@@ -56,6 +58,8 @@ export async function specOf(context: PodContext, parts: SpecParts): Promise<Mad
     host: context.host,
     features: handler.features,
     handler: handler.settings,
+    // A runtime that is a sandbox itself knows no labels, and refuses them.
+    labels: handler.runtime.sandboxed ? null : labels,
     rootfs: containerPaths(context.roots, id).rootfs,
     found: await gather(config, seesAllDevices({ container, handler: handler.settings }), (path) => seccompProfile(context.engine, path)),
     ...(targetPid !== undefined && { targetPid }),

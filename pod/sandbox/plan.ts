@@ -92,6 +92,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
     sysctls: config.linux?.sysctls ?? {},
     user: sandbox.user?.mappings ?? null,
     shm: ownIpc ? { path: paths.shm, sizeBytes: shmSizeBytes(sandbox.annotations) } : null,
+    selinux: sandbox.selinux ?? null,
     cgroup: shimCgroup(context, sandbox),
     oomScoreAdj: -999,
   };

@@ -10,6 +10,7 @@ import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import { type Sandbox, sandboxKey } from '../record.ts';
+import { newPodLabels, refuseUnknownLabels } from '../selinux/labels-of.ts';
 import { resolvConf } from '../spec/resolv.ts';
 import { onHost, ROOT } from '../spec/user-namespace.ts';
 import { undone } from '../teardown.ts';
@@ -52,8 +53,9 @@ function samePod(present: Sandbox, asked: Sandbox): string {
 async function build(context: PodContext, planned: Sandbox, config: PodSandboxConfig): Promise<string> {
   const { engine, meter, shims, store } = context;
   const paths = podPaths(context.roots, planned.id);
-  let sandbox = store.sandboxes.put({ ...planned, madeCgroups: madeCgroups(context, planned) });
+  let sandbox = store.sandboxes.put({ ...planned, selinux: newPodLabels(context, config), madeCgroups: madeCgroups(context, planned) });
   try {
+    if (sandbox.selinux) await refuseUnknownLabels(sandbox.selinux);
     mkdirSync(paths.directory, { mode: 0o700 });
     await makeLogDirectory(context, sandbox);
     const pod = shimPod(context, sandbox, config);
@@ -67,6 +69,7 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
     sandbox = store.sandboxes.put({ ...sandbox, attachment: attached.value });
     if (connected.status === 'rejected') throw connected.reason;
     await writeFiles(context, sandbox, config);
+    await labelFiles(context, sandbox);
     await timed(meter, 'run_pod', 'process', () => startProcess(context, sandbox));
     shims.of(sandbox.id);
     sandbox = store.sandboxes.put({ ...sandbox, state: 'ready' });
@@ -118,6 +121,12 @@ async function writeFiles(context: PodContext, sandbox: Sandbox, config: PodSand
   for (const ip of sandbox.attachment?.ips ?? []) lines.push(`${ip}\t${name}`);
   write(paths.hosts, `${lines.join('\n')}\n`);
   write(paths.hostname, `${name}\n`);
+}
+
+async function labelFiles({ engine, roots }: PodContext, sandbox: Sandbox): Promise<void> {
+  if (!sandbox.selinux) return;
+  const { hosts, hostname, resolvConf } = podPaths(roots, sandbox.id);
+  await engine.call('relabel', { trees: [hosts, hostname, resolvConf], label: sandbox.selinux.mount });
 }
 
 function hostFile(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import { arch, hostname, release } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDriver, Hierarchies } from '../../host/cgroup.ts';
+import type { SelinuxPolicy } from '../selinux/label.ts';
 import { loadedProfiles } from './apparmor.ts';
 import { CAPABILITIES } from './capabilities.ts';
 import { askedDevices, hostDevices } from './host-devices.ts';
@@ -16,12 +17,14 @@ export type HostOptions = {
   cgroup: { driver: CgroupDriver; host: Hierarchies };
   /** Limits for every container as the operator wants them. */
   defaultUlimits: readonly OciRlimit[];
+  /** What the loaded SELinux policy says of containers; null for no labels. */
+  selinux: SelinuxPolicy | null;
   /** What the engine's trial of an overlay with mapped ids said. */
   idmapObstacle: string;
 };
 
 /** Looks at this machine and at what this daemon may do; once, at start. */
-export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostOptions): Promise<HostFacts> {
+export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle, selinux }: HostOptions): Promise<HostFacts> {
   const [status, limits, score] = await Promise.all([
     text('/proc/self/status'),
     text('/proc/self/limits'),
@@ -45,7 +48,7 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle }: HostO
     kernel: { major, minor },
     seccompSupported: await exists('/proc/sys/kernel/seccomp/actions_avail'),
     idmapObstacle,
-    selinuxEnabled: await exists('/sys/fs/selinux/enforce'),
+    selinux,
     recursiveReadOnly: major > 5 || (major === 5 && minor >= 12),
     defaultUlimits: mayRaise ? [...defaultUlimits] : clampRlimits(defaultUlimits, hardLimits(limits)),
   };

@@ -1,7 +1,9 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../api/cri.ts';
+import type { SelinuxLabels } from '../../api/engine.ts';
 import type { CgroupDriver } from '../../host/cgroup.ts';
 import type { RuntimeFeatures } from '../runtime-features.ts';
 import type { UserNamespace } from '../record.ts';
+import type { SelinuxPolicy } from '../selinux/label.ts';
 import type { OciDevice, OciRlimit } from './oci.ts';
 
 /** What decides a container's OCI configuration. */
@@ -33,6 +35,8 @@ export type SpecInput = {
   /** What the OCI runtime of the pod can do. */
   features: RuntimeFeatures;
   handler: HandlerSettings;
+  /** Null for none. */
+  labels: SelinuxLabels | null;
   /** Absolute path of the mounted root file system. */
   rootfs: string;
   /** First process of the container whose pid namespace is joined (namespace mode TARGET). */
@@ -64,7 +68,8 @@ export type HostFacts = {
   arch: string;
   kernel: { major: number; minor: number };
   seccompSupported: boolean;
-  selinuxEnabled: boolean;
+  /** Null where containers get no SELinux labels. */
+  selinux: SelinuxPolicy | null;
   /** Whether the kernel can make mounts read-only with all that is below them (mount_setattr(2), Linux 5.12). */
   recursiveReadOnly: boolean;
   /** What stands in the way of user namespaces with images below the root directory; empty when nothing does. */

@@ -8,7 +8,6 @@ import { environment } from './env.ts';
 import type { ImageDefaults, ResolvedUser, SpecInput } from './input.ts';
 import { podNamespaces } from './namespaces.ts';
 import type { OciProcess } from './oci.ts';
-import { selinuxLabel } from './security.ts';
 
 /** The container's first process. Throws `invalid` when there is nothing to run or a field cannot be honoured. */
 export function containerProcess(input: SpecInput, user: ResolvedUser): OciProcess {
@@ -20,7 +19,6 @@ export function containerProcess(input: SpecInput, user: ResolvedUser): OciProce
   const security = config.linux?.security_context ?? null;
   const privileged = security?.privileged === true;
   const profile = apparmorProfile(security, input.found?.apparmorProfiles ?? null);
-  const label = host.selinuxEnabled && !privileged ? selinuxLabel(input) : null;
   return {
     ...(config.tty ? { terminal: true } : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
@@ -31,7 +29,7 @@ export function containerProcess(input: SpecInput, user: ResolvedUser): OciProce
     ...(host.defaultUlimits.length > 0 ? { rlimits: host.defaultUlimits } : {}),
     noNewPrivileges: security?.no_new_privs === true,
     ...(profile === null ? {} : { apparmorProfile: profile }),
-    ...(label === null ? {} : { selinuxLabel: label }),
+    ...(input.labels?.process ? { selinuxLabel: input.labels.process } : {}),
     oomScoreAdj: oomScoreAdj(config, host.oomScoreAdjMin),
   };
 }

@@ -36,6 +36,7 @@ async function run(
     cgroup: { driver: 'cgroupfs', host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')) },
     defaultUlimits: [],
     idmapObstacle: '',
+    selinux: null,
   });
   const privileged = config.linux?.security_context?.privileged === true;
   const base = specInput({ host, rootfs, found: await gather(config, privileged, (path) => readFile(path, 'utf8')) }, config);

@@ -1,5 +1,4 @@
 import type { LinuxContainerSecurityContext } from '../../api/cri.ts';
-import type { SpecInput } from './input.ts';
 import { wantsUserNamespace } from './namespaces.ts';
 
 /** True when nothing of the root file system, nor the pod's files in it, may be written. */
@@ -40,17 +39,4 @@ export function protectedPaths(security: LinuxContainerSecurityContext | null): 
   if (masked.length > 0 || readonly.length > 0) return { masked, readonly };
   if (wantsUserNamespace(security)) return { masked, readonly };
   return { masked: MASKED_PATHS, readonly: READONLY_PATHS };
-}
-
-/** SELinux label of the container's processes, null when none is asked for; parts left out have the usual defaults. */
-export function selinuxLabel({ sandbox, container }: SpecInput): string | null {
-  const own = container.config.linux?.security_context?.selinux_options;
-  const options = own ?? sandbox.config.linux?.security_context?.selinux_options;
-  if (!options || !(options.user || options.role || options.type || options.level)) return null;
-  return [
-    options.user || 'system_u',
-    options.role || 'system_r',
-    options.type || 'container_t',
-    options.level || 's0',
-  ].join(':');
 }

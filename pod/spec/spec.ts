@@ -67,6 +67,7 @@ function linux(input: SpecInput, capabilities: string[]): OciLinux {
     resources: { ...resources(config.linux?.resources ?? null, host), devices: rules },
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
     ...(filter === null ? {} : { seccomp: filter }),
+    ...(input.labels ? { mountLabel: input.labels.mount } : {}),
     maskedPaths: masked,
     readonlyPaths: readonly,
   };

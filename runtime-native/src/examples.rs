@@ -72,6 +72,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     side.call::<engine::MountImageAsk, engine::MountImageReply>("mountImage");
     side.call::<engine::FindSourcesAsk, engine::FindSourcesReply>("findSources");
     side.call::<engine::ReadTextsAsk, engine::ReadTextsReply>("readTexts");
+    side.call::<engine::RelabelAsk, engine::Done>("relabel");
     side.call::<engine::MakeVolumesAsk, engine::MakeVolumesReply>("makeVolumes");
     side.call::<engine::TryIdmapAsk, engine::TryIdmapReply>("tryIdmap");
     side.call::<engine::RemoveTreesAsk, engine::Done>("removeTrees");

@@ -12,6 +12,7 @@ mod fuzz;
 mod mount_setattr;
 mod pack;
 mod pause;
+mod selinux;
 mod shim;
 mod unpack;
 mod user_namespace;

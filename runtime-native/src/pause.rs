@@ -6,13 +6,14 @@
 #![allow(unsafe_code)]
 
 use crate::mount_setattr;
+use crate::selinux::{and_context, label_next_program};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount, unmount,
 };
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, unshare_unsafe};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -26,16 +27,17 @@ const STAGE: &CStr = c"/sys";
 const PROGRAM: &CStr = c"/sys/pause";
 
 /// Runs until it is told to end. Started twice: on the host, with the pod's user namespace (or anything else) as its
-/// stdin, and by that again as PID 1 (`pause inside`). As an OCI runtime's sandbox container (`pause sandbox`) it is
+/// stdin (`pause outside PROCESS-LABEL MOUNT-LABEL`), and by that again as PID 1 (`pause inside`). As an OCI runtime's sandbox container (`pause sandbox`) it is
 /// locked in already.
 pub fn main() -> ExitCode {
     let _ = rustix::thread::set_name(c"berth-pause");
-    let how = std::env::args().nth(2);
+    let mut words = std::env::args().skip(2);
+    let how = words.next();
     if how.as_deref() == Some("sandbox") {
         return reap_until_told();
     }
     let inside = how.as_deref() == Some("inside");
-    match if inside { settle() } else { move_out().and_then(|()| beget()) } {
+    match if inside { settle() } else { start(&words.next().unwrap_or_default(), &words.next().unwrap_or_default()) } {
         Ok(()) if inside => reap_until_told(),
         Ok(()) => ExitCode::SUCCESS,
         Err((doing, error)) => {
@@ -51,16 +53,25 @@ fn doing(what: &'static str) -> impl Fn(Errno) -> (&'static str, Errno) {
     move |error| (what, error)
 }
 
+fn start(process_label: &str, mount_label: &str) -> Outcome {
+    label_next_program(process_label)
+        .map_err(|error| ("set its SELinux label", Errno::from_io_error(&error).unwrap_or(Errno::INVAL)))?;
+    move_out(mount_label)?;
+    beget()
+}
+
 /// Leaves the host's file systems for an empty one that holds nothing but its own program. Done with the host's powers,
 /// so that the root of a user namespace has none over it.
-fn move_out() -> Outcome {
+fn move_out(label: &str) -> Outcome {
     let program = rustix::fs::readlink(c"/proc/self/exe", Vec::new()).map_err(doing("find its program"))?;
     // SAFETY: descriptors and memory stay as they are.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.map_err(doing("unshare mounts"))?;
     mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(doing("make mounts private"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    mount(c"berth-pause", STAGE, c"tmpfs", flags, c"size=16k,nr_inodes=4,mode=755").map_err(doing("mount a tmpfs"))?;
+    let options = format!("size=16k,nr_inodes=4,mode=755{}", and_context(label));
+    let options = CString::new(options).map_err(|_| ("mount a tmpfs", Errno::INVAL))?;
+    mount(c"berth-pause", STAGE, c"tmpfs", flags, options.as_c_str()).map_err(doing("mount a tmpfs"))?;
     let empty = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
     rustix::fs::open(PROGRAM, empty, Mode::from_raw_mode(0o500)).map_err(doing("make a file"))?;
     mount_bind(&*program, PROGRAM).map_err(doing("mount its program"))?;

@@ -5,8 +5,8 @@ use super::errors::cancelled;
 use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
 use super::{
-    Engine, commit, fetch, idmap, measure, notify, release, rootfs, run, sample, sources, spawn, state, tree, usage,
-    volume,
+    Engine, commit, fetch, idmap, measure, notify, relabel, release, rootfs, run, sample, sources, spawn, state, tree,
+    usage, volume,
 };
 use crate::frame::{FrameError, PROTOCOL};
 use serde::Serialize;
@@ -41,6 +41,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "mountImage" => (Lane::Mounts, act(volume::mount_image)),
         "findSources" => (Lane::Sources, act(sources::find_sources)),
         "readTexts" => (Lane::Sources, act(sources::read_texts)),
+        "relabel" => (Lane::Sources, act(relabel::relabel)),
         "makeVolumes" => (Lane::Mounts, act(volume::make_volumes)),
         "tryIdmap" => (Lane::Mounts, act(idmap::try_idmap)),
         "prepareState" => (Lane::Mounts, act(state::prepare_state)),

@@ -90,5 +90,5 @@ fn mount_once(dir: &str) -> Result<(), FrameError> {
     let by = LayersIdmap { user_namespace: format!("/proc/self/fd/{}", user.as_raw_fd()), stage };
     let mapped = MappedLayers::new(&[lower], &by)?;
     let writable = Some(Writable { upper: &upper, work: &work });
-    mount_overlay(&Overlay { lower: mapped.paths(), writable, target: &target })
+    mount_overlay(&Overlay { lower: mapped.paths(), writable, target: &target, label: "" })
 }

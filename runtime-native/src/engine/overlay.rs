@@ -3,6 +3,7 @@
 
 use super::errors::failed;
 use crate::frame::FrameError;
+use crate::selinux::and_context;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -21,6 +22,8 @@ pub struct Overlay<'a> {
     pub lower: &'a [String],
     pub writable: Option<Writable<'a>>,
     pub target: &'a str,
+    /// SELinux label of all that is in it; empty for none.
+    pub label: &'a str,
 }
 
 /// Where what is written into an overlay goes.
@@ -52,6 +55,9 @@ fn mount_by_layer(overlay: &Overlay) -> Result<(), Refusal> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(bare)?;
     let told = |error| Refusal { error, reason: reason(&context) };
     fsconfig_set_string(&context, "source", "overlay").map_err(told)?;
+    if !overlay.label.is_empty() {
+        fsconfig_set_string(&context, "context", overlay.label).map_err(told)?;
+    }
     for layer in overlay.lower {
         fsconfig_set_string(&context, "lowerdir+", layer.as_str()).map_err(told)?;
     }
@@ -99,9 +105,9 @@ fn mount_by_options(overlay: &Overlay) -> Result<(), FrameError> {
 }
 
 fn options(overlay: &Overlay, lower: &[String]) -> String {
-    let lower = lower.join(":");
-    let Some(Writable { upper, work }) = &overlay.writable else { return format!("lowerdir={lower}") };
-    format!("lowerdir={lower},upperdir={},workdir={},index=off,volatile", escape(upper), escape(work))
+    let (lower, context) = (lower.join(":"), and_context(overlay.label));
+    let Some(Writable { upper, work }) = &overlay.writable else { return format!("lowerdir={lower}{context}") };
+    format!("lowerdir={lower},upperdir={},workdir={},index=off,volatile{context}", escape(upper), escape(work))
 }
 
 /// Open layers have short names below /proc/self/fd.
@@ -133,7 +139,7 @@ mod tests {
         let (upper, work, target) = (dir("upper".into()), dir("work".into()), dir("target".into()));
         std::fs::write(format!("{}/bottom", lower[99]), "x").unwrap();
         let writable = Some(Writable { upper: &upper, work: &work });
-        let mounted = mount_by_options(&Overlay { lower: &lower, writable, target: &target });
+        let mounted = mount_by_options(&Overlay { lower: &lower, writable, target: &target, label: "" });
         let seen = std::fs::read_to_string(format!("{target}/bottom"));
         let _ = unmount(&target, UnmountFlags::DETACH);
         std::fs::remove_dir_all(&base).unwrap();
@@ -145,10 +151,12 @@ mod tests {
     fn options_name_the_topmost_layer_first_and_escape_separators() {
         let lower = ["/l/top".to_owned(), "/l/a:b,c".to_owned()];
         let writable = Some(Writable { upper: "/u", work: "/w" });
-        let mut overlay = Overlay { lower: &lower, writable, target: "/t" };
+        let mut overlay = Overlay { lower: &lower, writable, target: "/t", label: "" };
         let plain: Vec<String> = lower.iter().map(|layer| escape(layer)).collect();
         assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c,upperdir=/u,workdir=/w,index=off,volatile");
         overlay.writable = None;
         assert_eq!(options(&overlay, &plain), r"lowerdir=/l/top:/l/a\:b\,c");
+        overlay.label = "u:r:t:s0:c1,c2";
+        assert_eq!(options(&overlay, &plain), r#"lowerdir=/l/top:/l/a\:b\,c,context="u:r:t:s0:c1,c2""#);
     }
 }

@@ -59,7 +59,7 @@ fn mount_layers(ask: &MountRootfsAsk, made: &[PathBuf]) -> Result<(), FrameError
             .map_err(|error| failed(format!("give {} the owner and mode of {}", ask.upper, ask.lower[0]), error))?;
     }
     let writable = Some(Writable { upper: &ask.upper, work: &ask.work });
-    mount_overlay(&Overlay { lower, writable, target: &ask.target })
+    mount_overlay(&Overlay { lower, writable, target: &ask.target, label: &ask.label })
 }
 
 /// A new upper directory's owner and mode are those of the container's `/`.

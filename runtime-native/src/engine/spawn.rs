@@ -6,6 +6,7 @@ use super::launch::{Launch, launch};
 use super::messages::{ShimPod, SpawnShimAsk, SpawnShimReply};
 use super::{cgroup, cgroup_remove, dirs, mount};
 use crate::frame::FrameError;
+use crate::selinux::and_context;
 use crate::user_namespace::IdMappings;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -75,7 +76,8 @@ fn prepare(pod: &ShimPod, made: &mut Made) -> Result<cgroup::Entrance, FrameErro
 /// A user namespace's own root owns the directory.
 fn shm_options(pod: &ShimPod, size_bytes: u64) -> String {
     let owner = pod.user.as_ref().and_then(IdMappings::root).map(|(user, group)| format!(",uid={user},gid={group}"));
-    format!("mode=1777,size={size_bytes}{}", owner.unwrap_or_default())
+    let context = pod.selinux.as_ref().map(|labels| and_context(&labels.mount));
+    format!("mode=1777,size={size_bytes}{}{}", owner.unwrap_or_default(), context.unwrap_or_default())
 }
 
 /// Launches the process and reads its two lines: its number, then how it went.

@@ -42,7 +42,7 @@ fn mount_layers(ask: &MountImageAsk) -> Result<(), FrameError> {
     if lower.len() < 2 {
         return Err(FrameError::new("invalid", format!("no layers to mount on {}", ask.target)));
     }
-    mount_overlay(&Overlay { lower: &lower, writable: None, target: &ask.target })
+    mount_overlay(&Overlay { lower: &lower, writable: None, target: &ask.target, label: &ask.label })
 }
 
 /// Nothing in an image changes, so a path found once stays what it is.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::selinux::Labels;
 use crate::user_namespace::IdMappings;
 
 /// Directories of one cgroup by controller on version 1; the one key `unified` on version 2.
@@ -43,6 +44,7 @@ pub struct ShimPod {
     pub sysctls: BTreeMap<String, String>,
     /// The pod's own user namespace; `None` is the host's.
     pub user: Option<IdMappings>,
+    pub selinux: Option<Labels>,
     pub oom_score_adj: i32,
 }
 

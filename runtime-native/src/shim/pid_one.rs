@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
@@ -20,8 +21,19 @@ pub fn start(pod: &ShimPod, user_namespace: Option<&OwnedFd>, dev_null: &OwnedFd
     if pod.pid != PidNamespace::Pod {
         return Ok(0);
     }
+    let (process, mount) = pod.selinux.as_ref().map_or(("", ""), |labels| (&labels.process, &labels.mount));
+    match begin([process, mount], user_namespace, dev_null) {
+        // A policy may not let its program be run with the label of a pod: then it keeps ours, locked in as it is.
+        Err(_) if !process.is_empty() => begin(["", mount], user_namespace, dev_null),
+        outcome => outcome,
+    }
+}
+
+fn begin(labels: [&str; 2], user_namespace: Option<&OwnedFd>, dev_null: &OwnedFd) -> Result<i32, FrameError> {
     let (said, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(failed("make a pipe"))?;
-    let argv = [CString::from(c"berth-pause"), CString::from(c"pause")];
+    let words = ["berth-pause", "pause", "outside", labels[0], labels[1]].map(CString::new);
+    let argv =
+        words.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| failed("start the pod's PID 1")(Errno::INVAL))?;
     let stdin = user_namespace.unwrap_or(dev_null).as_fd();
     let program = Program {
         path: c"/proc/self/exe",
