@@ -35,7 +35,7 @@ test('the policy is enforced here, so what a story shows is what the kernel does
   t.is(readFileSync('/sys/fs/selinux/enforce', 'utf8'), '1');
 });
 
-test("all processes of a pod have one label with categories of its own, and so has all that is mounted for them", async (t) => {
+test('all processes of a pod have one label with categories of its own, and so has all that is mounted for them', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'one', podAsking({}, { namespace_options: { pid: 0 } }));
   const shared = asking({}, { namespace_options: { pid: 0 } });

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn ask(scratch: &Scratch, lower: &[String], read: &[&str]) -> Value {
     let (target, upper, work) = (scratch.at("c/rootfs"), scratch.at("c/upper"), scratch.at("c/work"));
-    json!({ "target": target, "lower": lower, "upper": upper, "work": work, "read": read })
+    json!({ "target": target, "lower": lower, "upper": upper, "work": work, "label": "", "read": read })
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 fn ask(scratch: &Scratch, lower: &[&str], sub_path: &str) -> Value {
     let lower: Vec<String> = lower.iter().map(|layer| scratch.at(layer)).collect();
-    json!({ "target": scratch.at("c/images/0"), "lower": lower, "subPath": sub_path })
+    json!({ "target": scratch.at("c/images/0"), "lower": lower, "label": "", "subPath": sub_path })
 }
 
 #[test]
