@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import type { ContainerStats, PodSandboxStats } from '../api/cri.ts';
-import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript } from './harness/pod.ts';
+import { cgroupParentBelow, containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
 
@@ -77,7 +77,7 @@ test('the traffic of a pod is counted by interface', async (t) => {
 
 test('a pod sums up its containers; each figure has its time; pressure is told where the kernel knows it', async (t) => {
   const { daemon } = stage();
-  const own = { ...podConfig(daemon, 'sum'), linux: { cgroup_parent: `${daemon.cgroupParent}/sum` } };
+  const own = { ...podConfig(daemon, 'sum'), linux: { cgroup_parent: cgroupParentBelow(daemon, 'sum') } };
   const { pod_sandbox_id } = await daemon.cri.call('RunPodSandbox', { config: own });
   const shared = await runPod(daemon, 'shared');
   const pods = [{ id: pod_sandbox_id, config: own }, shared];

@@ -4,7 +4,7 @@
 //   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--pass spdy|websocket|parallel] [--focus REGEXP]
 //   node e2e/guest/main.ts --command COMMAND
 //
-// Without STORY the guest's own stories run. --smoke runs the short one that is part of `npm test`. --selinux boots with
+// Without STORY the guest's own stories run, and those of `e2e/` that cgroup version 2 makes a difference to. --smoke runs the short one that is part of `npm test`. --selinux boots with
 // SELinux in place of AppArmor, and then runs the stories of that, or critest's SELinux specs.
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,8 @@ const LIMIT_MS = 45 * 60_000;
 const selinuxKernel = ['selinux=1', 'security=selinux', 'enforcing=1'];
 /** Stories that want the boot with SELinux, as no other does. */
 const selinuxStories = 'e2e/guest/selinux.story.ts';
+/** Stories of every machine to which cgroup version 2 makes a difference. */
+const sharedStories = ['metrics', 'user-namespace'];
 
 const { values: options, positionals: stories } = parseArgs({
   allowPositionals: true,
@@ -89,7 +91,8 @@ function command(): string {
 
 function usualStories(): readonly string[] {
   if (options.smoke === true) return ['e2e/guest/smoke.story.ts'];
-  return options.selinux ? [selinuxStories] : ['e2e/guest/*.story.ts', `!${selinuxStories}`];
+  if (options.selinux) return [selinuxStories];
+  return ['e2e/guest/*.story.ts', `!${selinuxStories}`, ...sharedStories.map((name) => `e2e/${name}.story.ts`)];
 }
 
 function quoted(text: string): string {

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { startDaemon, type Daemon } from '../harness/daemon.ts';
 import { endDaemon } from '../harness/end.ts';
+import { textOf } from '../harness/files.ts';
 import { busybox, containerConfig, createContainer, exec, podConfig, removePod, runPod, runScript, type Pod } from '../harness/pod.ts';
+import { until } from '../harness/process.ts';
 import { story } from '../harness/story.ts';
 import { pidOf } from './cgroup.ts';
 
@@ -15,7 +17,12 @@ const image = 'gcr.io/k8s-staging-cri-tools/test-image-1:latest';
 
 /** The label of a process, as the kernel has it. */
 const labelOf = (pid: number): string => readFileSync(`/proc/${pid}/attr/current`, 'utf8').replaceAll(/[\0\n]/g, '');
-const processLabel = async (daemon: Daemon, id: string): Promise<string> => labelOf(await pidOf(daemon, id));
+/** The label of a container's first process once it runs its own program: until then it is the OCI runtime's. */
+async function processLabel(daemon: Daemon, id: string): Promise<string> {
+  const pid = await pidOf(daemon, id);
+  await until(() => textOf(`/proc/${pid}/cmdline`).includes('100000'), 60_000, `container ${id} to run its program`);
+  return labelOf(pid);
+}
 /** The label of a file as somebody on the host sees it. */
 const fileLabel = (path: string): string => spawnSync('stat', ['--format', '%C', path], { encoding: 'utf8' }).stdout.trim();
 const rootOf = async (daemon: Daemon, id: string): Promise<string> => `/proc/${await pidOf(daemon, id)}/root`;

@@ -39,6 +39,12 @@ export function podConfig(daemon: Daemon, name: string, more: object = {}): PodC
   };
 }
 
+/** A cgroup parent below that of the daemon's other pods, as the kubelet would name it for the cgroup driver. */
+export function cgroupParentBelow({ cgroupParent }: Daemon, name: string): string {
+  const [, slice] = /([^/]+)\.slice$/.exec(cgroupParent) ?? [];
+  return join(cgroupParent, slice === undefined ? name : `${slice}-${name}.slice`);
+}
+
 /** RunPodSandbox with `podConfig`. */
 export async function runPod(daemon: Daemon, name: string, more: object = {}): Promise<Pod> {
   const config = podConfig(daemon, name, more);

@@ -13,11 +13,6 @@ export type SelinuxPolicy = {
   unconfined: string;
 };
 
-/** True when somebody asks for a label. */
-export function asksForLabel(options: SELinuxOption | null | undefined): boolean {
-  return !!options && Object.values(options).some((part) => part !== '');
-}
-
 /** The labels of a pod: as it asks, for the rest as the policy says, with `level` when it asks for none. Throws `invalid`. */
 export function podLabels(policy: SelinuxPolicy, options: SELinuxOption | null, level: string): SelinuxLabels {
   const plain = { process: policy.process, mount: policy.file };

@@ -3,8 +3,8 @@ import { type ContainerConfig, decode, type Mount, type PodSandboxConfig } from 
 import type { SelinuxLabels } from '../../api/engine.ts';
 import type { PodContext } from '../context.ts';
 import type { Sandbox } from '../record.ts';
+import { askedLabel, isConfined } from '../spec/selinux.ts';
 import { freeLevel } from './categories.ts';
-import { isConfined } from './confined.ts';
 import { levelOf, podLabels, withOptions } from './label.ts';
 import { refuseUnknownLabel } from './policy.ts';
 import { treesToRelabel } from './relabel.ts';
@@ -16,14 +16,14 @@ import { treesToRelabel } from './relabel.ts';
 export function newPodLabels({ host, store }: PodContext, config: PodSandboxConfig): SelinuxLabels | null {
   if (!host.selinux) return null;
   const taken = [...store.sandboxes.all(), ...store.containers.all()].flatMap(({ selinux }) => (selinux ? [levelOf(selinux.mount)] : []));
-  return podLabels(host.selinux, config.linux?.security_context?.selinux_options ?? null, freeLevel(taken, randomInt));
+  return podLabels(host.selinux, askedLabel(config), freeLevel(taken, randomInt));
 }
 
 /** Labels of a container of the pod, null where there are none. Throws `invalid` for one that the policy does not know. */
 export async function containerLabels(context: PodContext, sandbox: Sandbox, config: ContainerConfig): Promise<SelinuxLabels | null> {
   const policy = context.host.selinux;
   if (!policy || !sandbox.selinux) return null;
-  const asked = withOptions(sandbox.selinux, config.linux?.security_context?.selinux_options ?? null);
+  const asked = withOptions(sandbox.selinux, askedLabel(config));
   await refuseUnknownLabels(asked);
   const pod = decode('PodSandboxConfig', sandbox.config);
   return isConfined(pod, config, context.settings.hostNetworkSelinux) ? asked : { ...asked, process: policy.unconfined };

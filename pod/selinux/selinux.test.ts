@@ -1,7 +1,7 @@
 import test from 'ava';
 import { containerConfig, podConfig, secured, securedPod } from '../spec/example.ts';
+import { isConfined } from '../spec/selinux.ts';
 import { freeLevel } from './categories.ts';
-import { isConfined } from './confined.ts';
 import { contextsFile, labelsIn } from './contexts.ts';
 import { levelOf, podLabels, withOptions } from './label.ts';
 import { treesToRelabel } from './relabel.ts';

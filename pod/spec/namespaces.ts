@@ -1,4 +1,4 @@
-import type { LinuxContainerSecurityContext } from '../../api/cri.ts';
+import type { LinuxContainerSecurityContext, PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import type { SpecInput } from './input.ts';
 import type { OciNamespace } from './oci.ts';
@@ -35,6 +35,12 @@ export function podNamespaces({ sandbox }: Pick<SpecInput, 'sandbox'>): {
 } {
   const options = sandbox.config.linux?.security_context?.namespace_options;
   return { network: options?.network === 'NODE' ? 'host' : 'pod', ipc: options?.ipc === 'NODE' ? 'host' : 'pod' };
+}
+
+/** Which of the host's namespaces the containers of a pod are in. */
+export function sharedWithHost(pod: PodSandboxConfig): { network: boolean; ipc: boolean; pid: boolean } {
+  const options = pod.linux?.security_context?.namespace_options;
+  return { network: options?.network === 'NODE', ipc: options?.ipc === 'NODE', pid: options?.pid === 'NODE' };
 }
 
 /** True for a container whose pod has a user namespace of its own. */
