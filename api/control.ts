@@ -30,6 +30,15 @@ export type PruneRequest = { filters: string[]; idle_ms: Int64; dry_run: boolean
 export type PrunedImage = { id: string; names: string[] };
 export type PruneReply = { images: PrunedImage[]; freed_bytes: Int64 };
 
+export type LoadRequest = { data: Buffer; name: string };
+export type LoadedImage = { id: string; tags: string[] };
+export type LoadReply = { images: LoadedImage[] };
+export type SaveRequest = { images: string[] };
+export type SaveReply = { data: Buffer };
+
+/** An rpc whose request comes in pieces. */
+export type ClientStreamRpc<Request, Reply> = { request: Request; reply: Reply; stream: 'client' };
+
 /** Every rpc of Control. */
 export type ControlRpcs = {
   Dump: StreamRpc<DumpRequest, DumpReply>;
@@ -37,6 +46,8 @@ export type ControlRpcs = {
   Pull: StreamRpc<PullRequest, PullReply>;
   History: Rpc<HistoryRequest, HistoryReply>;
   Prune: Rpc<PruneRequest, PruneReply>;
+  Load: ClientStreamRpc<LoadRequest, LoadReply>;
+  Save: StreamRpc<SaveRequest, SaveReply>;
 };
 
 /** The service that the command-line client asks besides the CRI: `berth.v1.Control` of control.proto. */

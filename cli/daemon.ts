@@ -1,10 +1,13 @@
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
-import { type ControlRpcs, controlService } from '../api/control.ts';
+import { type ClientStreamRpc, type ControlRpcs, controlService } from '../api/control.ts';
 import { type Draft, imageService, type Rpc, type Rpcs, runtimeService, type StreamRpc } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 
 type AllRpcs = Rpcs & ControlRpcs;
 type Unary = { [Name in keyof AllRpcs]: AllRpcs[Name] extends Rpc<unknown, unknown> ? Name : never }[keyof AllRpcs];
+type Sent = { [Name in keyof AllRpcs]: AllRpcs[Name] extends ClientStreamRpc<unknown, unknown> ? Name : never }[keyof AllRpcs];
 type Streamed = { [Name in keyof AllRpcs]: AllRpcs[Name] extends StreamRpc<unknown, unknown> ? Name : never }[keyof AllRpcs];
 
 /** The daemon as its clients see it: the CRI and Control. Errors: `unavailable` when none answers, else its own words. */
@@ -12,6 +15,8 @@ export type Daemon = {
   call<Name extends Unary>(name: Name, request: Draft<AllRpcs[Name]['request']>): Promise<AllRpcs[Name]['reply']>;
   /** The replies as they come; the daemon waits for who reads slowly. */
   stream<Name extends Streamed>(name: Name, request: Draft<AllRpcs[Name]['request']>): AsyncIterable<AllRpcs[Name]['reply']>;
+  /** Sends the requests as fast as the daemon reads them. */
+  send<Name extends Sent>(name: Name, requests: AsyncIterable<Draft<AllRpcs[Name]['request']>>): Promise<AllRpcs[Name]['reply']>;
   close(): void;
 };
 
@@ -40,6 +45,19 @@ export function connect(socket: string): Daemon {
       const replies = client.makeServerStreamRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, request);
       return repliesOf(replies as ClientReadableStream<AllRpcs[Name]['reply']>, path);
     },
+    send: <Name extends Sent>(name: Name, requests: AsyncIterable<object>) =>
+      new Promise<AllRpcs[Name]['reply']>((settle, fail) => {
+        const { path: rpc, requestSerialize, responseDeserialize } = methods[name];
+        const done = (error: ServiceError | null, reply?: object): void =>
+          error === null ? settle(reply as AllRpcs[Name]['reply']) : fail(failure(error, path));
+        const call = client.makeClientStreamRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, done);
+        // What the daemon has to say of a call that it ended is told by `done`.
+        pipeline(Readable.from(requests), call as unknown as Writable).catch((error: NodeJS.ErrnoException) => {
+          if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ERR_STREAM_DESTROYED') return;
+          call.cancel();
+          fail(new RuntimeError('internal', error.message, error));
+        });
+      }),
     close: () => client.close(),
   };
 }

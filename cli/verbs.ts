@@ -2,8 +2,10 @@ import { dump } from './dump.ts';
 import { imagesHistory } from './images-history.ts';
 import { imagesPrune } from './images-prune.ts';
 import { images } from './images.ts';
+import { load } from './load.ts';
 import { pull } from './pull.ts';
 import { rmi } from './rmi.ts';
+import { save } from './save.ts';
 import type { Verb } from './verb.ts';
 import { version } from './version.ts';
 
@@ -14,6 +16,8 @@ export const verbs: Readonly<Record<string, Verb>> = {
   'images prune': imagesPrune,
   pull,
   rmi,
+  load,
+  save,
   dump,
   version,
 };

@@ -1,5 +1,6 @@
 import { type EventEmitter, once } from 'node:events';
-import { type handleServerStreamingCall, type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
+import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
+import type { ClientStreamRpc } from '../api/control.ts';
 import type { Draft, Rpc, Rpcs, StreamRpc } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
@@ -26,7 +27,9 @@ export type HandlerOf<R> =
     ? (request: Request, context: CallContext) => AsyncIterable<Answer<Reply>>
     : R extends Rpc<infer Request, infer Reply>
       ? (request: Request, context: CallContext) => Promise<Answer<Reply>>
-      : never;
+      : R extends ClientStreamRpc<infer Request, infer Reply>
+        ? (requests: AsyncIterable<Request>, context: CallContext) => Promise<Answer<Reply>>
+        : never;
 
 /** Answers the CRI's rpc of that name. */
 export type Handler<Name extends keyof Rpcs> = HandlerOf<Rpcs[Name]>;
@@ -44,6 +47,20 @@ export function unary(rpc: Served, handler: UnaryHandler, report: CallReport): h
     const { context, end } = begin(rpc.name, call, report);
     try {
       const reply = rpc.encode(await handler(call.request, context));
+      end();
+      callback(null, reply);
+    } catch (error) {
+      callback(end(error));
+    }
+  };
+}
+
+/** Wraps a handler that reads a stream of requests, as fast as it reads. */
+export function clientStream(rpc: Served, handler: RequestsHandler, report: CallReport): handleClientStreamingCall<object, Reply> {
+  return async (call, callback) => {
+    const { context, end } = begin(rpc.name, Object.assign(call, { request: {} }), report);
+    try {
+      const reply = rpc.encode(await handler(call, context));
       end();
       callback(null, reply);
     } catch (error) {
@@ -81,6 +98,7 @@ export type Served = { name: string; encode: (reply: Reply) => Buffer };
 
 type Reply = object | Buffer;
 type UnaryHandler = (request: object, context: CallContext) => Promise<Reply>;
+type RequestsHandler = (requests: AsyncIterable<object>, context: CallContext) => Promise<Reply>;
 type StreamHandler = (request: object, context: CallContext) => AsyncIterable<Reply>;
 type Call = EventEmitter & { request: object; getDeadline(): Date | number };
 

@@ -1,4 +1,4 @@
-import type { ImageEntry, PrunedImage } from '../api/control.ts';
+import type { ImageEntry, LoadRequest, PrunedImage } from '../api/control.ts';
 import type { Draft } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { imageFilter } from '../image/filter.ts';
@@ -9,7 +9,7 @@ import { sizesOf } from '../image/sizes.ts';
 import type { ControlHandlers } from './server.ts';
 
 /** The rpcs of Control on images; `pinned` are the patterns of those that are kept. */
-export function imageControl(images: Images, pinned: readonly string[]): Required<Pick<ControlHandlers, 'Images' | 'History' | 'Prune'>> {
+export function imageControl(images: Images, pinned: readonly string[]): Required<Pick<ControlHandlers, 'Images' | 'History' | 'Prune' | 'Load' | 'Save'>> {
   const known = (reference: string): Image => {
     const image = images.find(reference);
     if (image === undefined) throw new RuntimeError('not-found', `image ${reference} is not here: pull it first`);
@@ -48,7 +48,22 @@ export function imageControl(images: Images, pinned: readonly string[]): Require
       const gone = await images.prune(wanted);
       return { images: gone.map(({ image }) => prunedImage(image)), freed_bytes: `${gone.reduce((sum, { freed }) => sum + freed.usedBytes, 0n)}` };
     },
+    Load: async (requests, { signal }) => {
+      const pieces = requests[Symbol.asyncIterator]();
+      const first = await pieces.next();
+      const { name = '', data = Buffer.alloc(0) } = first.done === true ? {} : first.value;
+      const loaded = await images.load({ archive: dataOf(data, pieces), name, signal });
+      return { images: loaded.map(({ id, tags }) => ({ id, tags })) };
+    },
+    Save: async function* ({ images: references }, { signal }) {
+      for await (const data of images.save(references, signal)) yield { data };
+    },
   };
+}
+
+async function* dataOf(first: Buffer, rest: AsyncIterator<LoadRequest>): AsyncGenerator<Buffer> {
+  yield first;
+  for (let piece = await rest.next(); piece.done !== true; piece = await rest.next()) yield piece.value.data;
 }
 
 function nowNs(): bigint {

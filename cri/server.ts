@@ -2,7 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type ControlRpcs, controlService } from '../api/control.ts';
 import { type ImageServiceRpcs, imageService, type RuntimeServiceRpcs, runtimeService } from '../api/cri.ts';
 import type { Service } from '../api/proto.ts';
-import { type CallReport, type Handler, type HandlerOf, serverStream, unary } from './call.ts';
+import { type CallReport, type Handler, clientStream, type HandlerOf, serverStream, unary } from './call.ts';
 import { acceptConnections, type Connections } from './connections.ts';
 import { claimSocket, handedClaim } from './socket.ts';
 
@@ -65,14 +65,16 @@ export async function startServer({ listen, handed, runtime, image, control, lim
   return { close };
 }
 
+const wrap = { unary, serverStream, clientStream };
+
 function register<R>(server: Server, service: Service<R>, handlers: object, report: CallReport): void {
   const methods = service as Service<Record<string, unknown>>;
   for (const [name, handler] of Object.entries(handlers)) {
     const method = methods[name];
     if (method === undefined || handler === undefined) continue;
-    const { path, responseSerialize: encode, requestDeserialize, responseStream } = method;
-    const wrapped = (responseStream ? serverStream : unary)({ name, encode }, handler, report);
-    server.register(path, wrapped, encode, requestDeserialize, responseStream ? 'serverStream' : 'unary');
+    const { path, responseSerialize: encode, requestDeserialize } = method;
+    const type = method.requestStream ? 'clientStream' : method.responseStream ? 'serverStream' : 'unary';
+    server.register(path, wrap[type]({ name, encode }, handler, report), encode, requestDeserialize, type);
   }
 }
 

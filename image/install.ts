@@ -3,14 +3,13 @@ import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Name } from './catalog.ts';
-import { fetchLayer, type LayerAsk, type Stall } from './fetch.ts';
+import type { LayerAsk, Stall } from './fetch.ts';
 import { waitFor, type Flight, type Flights } from './flights.ts';
 import type { Layers, UnpackedLayer } from './layers.ts';
-import type { Platform } from './manifest.ts';
+import type { LayerDescriptor, Platform } from './manifest.ts';
 import { suits } from './platform.ts';
-import type { Progress } from './progress.ts';
 import type { Image } from './record.ts';
-import { formatReference, nameOf, repositoryOf } from './reference.ts';
+import { nameOf, repositoryOf } from './reference.ts';
 import type { Chosen, Found } from './resolve.ts';
 import type { Records } from './records.ts';
 
@@ -29,7 +28,6 @@ export type InstallOptions = {
   touch: (imageId: string) => void;
   layerLimits: LayerLimits;
   stall: Stall;
-  progress: Progress;
   meter: Meter;
 };
 
@@ -39,7 +37,7 @@ const layersAtATime = 6;
 export async function adopt(
   found: Found,
   platform: Platform,
-  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads' | 'progress'>,
+  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
 ): Promise<Image | undefined> {
   const { catalog } = records;
   const names = namesOf(found);
@@ -62,23 +60,38 @@ function namesOf({ reference, top }: Found): [asked: Name, digest: Name] {
   ];
 }
 
-/** Fetches the layers that are missing, puts them in place and commits the image's record. */
+/** The names of an image that was found: as asked for, by what that points at, and by its own manifest. */
+export function namesOfChosen(found: Found, chosen: Chosen): Name[] {
+  const name = `${repositoryOf(found.reference)}@${chosen.digest}`;
+  return [{ name, listed: chosen.digest === found.top.digest }, ...namesOf(found)];
+}
+
+/** An image to install; `bring` has one of its layers verified and unpacked. */
+export type Installing = {
+  chosen: Chosen;
+  names: readonly Name[];
+  bring: (layer: LayerAsk, signal: AbortSignal) => Promise<UnpackedLayer>;
+  /** Told of the layers that are missing; the result is called when that is over. */
+  watch: (missing: readonly LayerDescriptor[]) => () => void;
+};
+
+/** Brings the layers that are missing, puts them in place and commits the image's record. */
 export async function install(
-  { found, chosen }: { found: Found; chosen: Chosen },
+  { chosen, names, bring, watch }: Installing,
   options: InstallOptions,
   signal: AbortSignal,
 ): Promise<Image> {
-  const { layers, records, meter, inTurn, dropUnused, touch, progress } = options;
+  const { layers, records, meter, inTurn, dropUnused, touch } = options;
   const { diffIds } = chosen.parsed;
   const release = layers.claim(diffIds);
   const missing = missingLayers(chosen, layers, meter);
-  const unwatch = progress.watch(formatReference(found.reference), missing.map(({ descriptor }) => descriptor));
+  const unwatch = watch(missing.map(({ descriptor }) => descriptor));
   const flights: Flight<UnpackedLayer>[] = [];
   let image: Image | undefined;
   try {
     const unpacked = await timed(meter, 'pull', 'fetch', () =>
       inParallel(layersAtATime, missing, (layer) => {
-        const flight = download(layer, found, options);
+        const flight = options.downloads.join(layer.diffId, (wanted) => bring(layer, wanted));
         flights.push(flight);
         return waitFor(flight, signal);
       }),
@@ -87,11 +100,7 @@ export async function install(
     image = await timed(meter, 'pull', 'commit', () =>
       inTurn(async () => {
         await layers.commit(unpacked, diffIds);
-        const manifest = {
-          name: `${repositoryOf(found.reference)}@${chosen.digest}`,
-          listed: chosen.digest === found.top.digest,
-        };
-        return records.save(recordOf(chosen), [manifest, ...namesOf(found)], layers.usageOf);
+        return records.save(recordOf(chosen), names, layers.usageOf);
       }),
     );
     touch(image.id);
@@ -115,21 +124,6 @@ function missingLayers({ manifest, parsed }: Chosen, layers: Layers, meter: Mete
   const missing = [...asks.values()].filter(({ diffId }) => !layers.has(diffId));
   if (missing.length < asks.size) meter.count('image_layers_reused', asks.size - missing.length);
   return missing;
-}
-
-function download(layer: LayerAsk, { content }: Found, options: InstallOptions): Flight<UnpackedLayer> {
-  const { downloads, engine, layers, layerLimits: limits, stall, progress } = options;
-  return downloads.join(layer.diffId, async (signal) => {
-    const { digest, sizeBytes } = layer.descriptor;
-    const { to: onProgress, done } = progress.layer(digest);
-    try {
-      const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, stall, signal, onProgress });
-      onProgress(BigInt(sizeBytes));
-      return unpacked;
-    } finally {
-      done();
-    }
-  });
 }
 
 function recordOf({ manifest, digest, rawConfig, parsed }: Chosen): Image {

@@ -28,7 +28,7 @@ export function createLeases(): Leases {
         else counts.delete(imageId);
       };
     },
-    holders: (imageId) => (counts.has(imageId) ? ['a container that is being created'] : []),
+    holders: (imageId) => (counts.has(imageId) ? ['a container that is being created, or a save'] : []),
     touch: (imageId) => void touches.set(imageId, BigInt(Date.now()) * 1_000_000n),
     touchedAtNs: ({ id, pulledAtNs }) => touches.get(id) ?? pulledAtNs,
   };

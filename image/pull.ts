@@ -2,7 +2,8 @@ import { whileDoing } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import { type Log, timed } from '../api/observe.ts';
 import { createFlights, waitFor } from './flights.ts';
-import { adopt, install, type InstallOptions } from './install.ts';
+import { fetchLayer } from './fetch.ts';
+import { adopt, install, type Installing, type InstallOptions, namesOfChosen } from './install.ts';
 import type { UnpackedLayer } from './layers.ts';
 import type { Platform } from './manifest.ts';
 import { formatPlatform } from './platform.ts';
@@ -18,11 +19,11 @@ import { candidates, endpoints } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { placesOf } from './registry/place.ts';
 import { retrying } from './registry/retry.ts';
-import { type Candidate, choose, type Chosen, find } from './resolve.ts';
+import { type Candidate, choose, type Chosen, find, type Found } from './resolve.ts';
 import { openSources } from './sources.ts';
 
 /** What pulling needs. */
-export type PullOptions = Omit<InstallOptions, 'downloads' | 'progress'> & {
+export type PullOptions = Omit<InstallOptions, 'downloads'> & {
   conf: ConfFile;
   /** Folders `certs.d`, see `hostFolder`. */
   certsDirs: readonly string[];
@@ -35,7 +36,13 @@ export type PullOptions = Omit<InstallOptions, 'downloads' | 'progress'> & {
 };
 
 /** Pulls of images, and what they share: equal pulls, equal layers, connections and tokens. */
-export type Puller = { pull(ask: PullAsk): Promise<Image>; progress: Progress; close(): Promise<void> };
+export type Puller = {
+  pull(ask: PullAsk): Promise<Image>;
+  /** Installs an image that comes another way, its layers shared with pulls. */
+  install(image: Installing, signal: AbortSignal): Promise<Image>;
+  progress: Progress;
+  close(): Promise<void>;
+};
 
 /** resolve → choose → fetch → commit: nothing is visible before every byte is verified and on the disk. */
 export function createPuller(options: PullOptions): Puller {
@@ -58,6 +65,8 @@ export function createPuller(options: PullOptions): Puller {
       }),
     ),
   });
+  const installImage = (image: Installing, signal: AbortSignal): Promise<Image> =>
+    install(image, { ...options, downloads }, signal);
   const run = async (
     references: readonly Reference[],
     credentials: Credentials,
@@ -72,7 +81,7 @@ export function createPuller(options: PullOptions): Puller {
       await verification.atPull(found, async () => (await choice()).digest, signal);
       return (await adopt(found, platform, options)) ?? { found, chosen: await choice() };
     });
-    return 'found' in resolved ? install(resolved, { ...options, downloads, progress }, signal) : resolved;
+    return 'found' in resolved ? installImage(installing(resolved, { ...options, progress }), signal) : resolved;
   };
   return {
     progress,
@@ -92,11 +101,33 @@ export function createPuller(options: PullOptions): Puller {
         throw whileDoing(`cannot pull ${reference}`, error);
       }
     },
+    install: installImage,
     async close() {
       await pulls.close();
       await downloads.close();
       http.close();
     },
+  };
+}
+
+function installing({ found, chosen }: { found: Found; chosen: Chosen }, options: PullOptions & { progress: Progress }): Installing {
+  const { engine, layers, layerLimits: limits, stall, progress } = options;
+  return {
+    chosen,
+    names: namesOfChosen(found, chosen),
+    async bring(layer, signal) {
+      const { digest, sizeBytes } = layer.descriptor;
+      const { to: onProgress, done } = progress.layer(digest);
+      const { content } = found;
+      try {
+        const unpacked = await fetchLayer(layer, { content, engine, temporary: layers.temporary, limits, stall, signal, onProgress });
+        onProgress(BigInt(sizeBytes));
+        return unpacked;
+      } finally {
+        done();
+      }
+    },
+    watch: (missing) => progress.watch(formatReference(found.reference), missing),
   };
 }
 

@@ -55,6 +55,9 @@ export type PullAsk = {
   signal: AbortSignal;
 };
 
+/** An archive as it comes in; `name` is for its one image, instead of the names that the archive gives it. */
+export type LoadAsk = { archive: AsyncIterable<Buffer>; name: string; signal: AbortSignal };
+
 /** An image that was pruned, and what the layers took that went with it. */
 export type Pruned = { image: Image; freed: LayerUsage };
 
@@ -77,6 +80,13 @@ export type Images = {
   pulling(reference: string): PullProgress[];
   /** Layers that are being fetched. */
   layersInFlight(): number;
+  /** The images of an archive, OCI layout or Docker's, verified and committed like pulled ones. Errors: those of a pull. */
+  load(ask: LoadAsk): Promise<Image[]>;
+  /**
+   * An archive of these images, readable as OCI layout and as Docker archive, that is made as it is read. They are kept
+   * until its end. Throws `not-found`.
+   */
+  save(references: readonly string[], signal: AbortSignal): AsyncIterable<Buffer>;
   /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
   remove(reference: string): Promise<void>;
   /** Removes the images that nobody uses and that `wanted`, asked last of all, says. */

@@ -40,8 +40,11 @@ export async function find(candidates: readonly Candidate[], signal: AbortSignal
   throw allFailed(failures);
 }
 
+/** What an image begins with, and the way to the rest. */
+export type Choosing = { top: ServedManifest; content: Pick<Content, 'manifest' | 'blob'> };
+
 /** Follows lists to the manifest for `platform` and reads its configuration; all bytes have their digests. */
-export async function choose({ content, top }: Found, platform: Platform, signal: AbortSignal): Promise<Chosen> {
+export async function choose({ content, top }: Choosing, platform: Platform, signal: AbortSignal): Promise<Chosen> {
   const served = await manifestFor(content, top, platform, signal);
   const { manifest } = served;
   if (manifest.artifactType !== '') return { manifest, digest: served.digest, ...configOfArtifact(manifest) };
@@ -61,7 +64,7 @@ export async function choose({ content, top }: Found, platform: Platform, signal
 const maxDepth = 2;
 
 async function manifestFor(
-  content: Content,
+  content: Pick<Content, 'manifest'>,
   top: ServedManifest,
   platform: Platform,
   signal: AbortSignal,

@@ -5,13 +5,12 @@ export type Json = { readonly [key: string]: unknown };
 
 /** Parses a JSON object; `what` names it in errors, which are of kind `corrupt`. */
 export function parseObject(text: string, what: string): Json {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new RuntimeError('corrupt', `${what} is no JSON`, error);
-  }
-  return objectIn(value, what);
+  return objectIn(parseJson(text, what), what);
+}
+
+/** Parses a JSON list; `what` names it in errors, which are of kind `corrupt`. */
+export function parseList(text: string, what: string): readonly unknown[] {
+  return listIn(parseJson(text, what), what);
 }
 
 /** `value` as an object, else `corrupt`. */
@@ -44,4 +43,12 @@ export function textMapIn(value: unknown, what: string): Record<string, string> 
   if (value === undefined || value === null) return {};
   const entries = Object.entries(objectIn(value, what)).map(([key, item]) => [key, textIn(item, what)] as const);
   return Object.fromEntries(entries);
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new RuntimeError('corrupt', `${what} is no JSON`, error);
+  }
 }

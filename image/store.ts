@@ -6,9 +6,11 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
+import { loadImages } from './archive/load.ts';
+import { type SaveAsk, saveImages } from './archive/save.ts';
 import type { Stall } from './fetch.ts';
 import { addUsage, type Layers, type LayerUsage, noUsage, openLayers } from './layers.ts';
-import { createLeases } from './leases.ts';
+import { createLeases, type Leases } from './leases.ts';
 import type { Platform } from './manifest.ts';
 import { hostPlatform } from './platform.ts';
 import { usedAs } from './policy/names.ts';
@@ -82,6 +84,11 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, usedAs(image, name, conf.current())),
     pulling: (reference) => pullsOf(reference, puller.progress.pulls(), conf),
     layersInFlight: puller.progress.layersInFlight,
+    load: (ask) => loadImages(ask, { engine, platform, limits: options.layerLimits, temporary: layers.temporary, install: puller.install }),
+    save: (references, signal) =>
+      saveKept(references.map((reference) => saveAsk(reference, find(reference))), leases, (asks) =>
+        saveImages(asks, { engine, temporary: layers.temporary, pathOf: layers.pathOf }, signal),
+      ),
     ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
     holders,
     toldAtNs: leases.touchedAtNs,
@@ -99,6 +106,23 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
       await inTurn(() => Promise.resolve());
     },
   };
+}
+
+/** All tags of an image that is named by its id, else the tag that is named. */
+function saveAsk(reference: string, image: Image | undefined): SaveAsk {
+  if (image === undefined) throw new RuntimeError('not-found', `image ${reference} is not here: pull it first`);
+  if (image.artifactType !== '') throw new RuntimeError('unsupported', `${reference} is an artifact: images alone are saved`);
+  const named = image.tags.filter((tag) => tag === reference || tag.endsWith(`/${reference}`));
+  return { image, tags: named.length > 0 ? named : image.tags };
+}
+
+async function* saveKept(asks: readonly SaveAsk[], leases: Leases, save: (asks: readonly SaveAsk[]) => AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const releases = asks.map(({ image }) => leases.take(image.id));
+  try {
+    yield* save(asks);
+  } finally {
+    for (const release of releases) release();
+  }
 }
 
 /** An image whose layer is missing cannot run: without its record the next pull brings it whole. */

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { BlobSource } from '../../api/engine.ts';
 import { isKind, RuntimeError } from '../../api/errors.ts';
+import { digestOf } from '../digest.ts';
 import { acceptManifests, maxManifestBytes, type Descriptor } from '../manifest.ts';
 import { isDigest } from '../reference.ts';
 import { type Authorizer, createAuthorizer, type TokenCache } from './authorize.ts';
@@ -47,7 +47,7 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
       const path = `manifests/${tagOrDigest}`;
       const answer = await get({ path, headers: { accept: acceptManifests }, maxBytes: maxManifestBytes, signal });
       requireNoPage(answer, place);
-      const digest = isDigest(tagOrDigest) ? tagOrDigest : digestOf(answer.body, 'sha256');
+      const digest = isDigest(tagOrDigest) ? tagOrDigest : digestOf(answer.body);
       requireDigest(answer.body, digest, place);
       return { json: answer.body.toString('utf8'), contentType: answer.headers['content-type'] ?? '', digest };
     },
@@ -165,10 +165,6 @@ function requireDigest(bytes: Buffer, digest: string, place: Place): void {
   const actual = digestOf(bytes, algorithm);
   if (actual === digest) return;
   throw new RuntimeError('corrupt', `${nameOf(place)}: the registry served ${actual} for ${digest}`);
-}
-
-function digestOf(bytes: Buffer, algorithm: string): string {
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 
 async function addressesOf(url: string): Promise<string[]> {
