@@ -4,7 +4,7 @@ import test from 'ava';
 import { isKind } from '../../api/errors.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../host/tar.ts';
 import { digestOf } from '../digest.ts';
-import { type BuiltImage, buildImage } from '../fixtures/image.ts';
+import { buildArtifact, type BuiltImage, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import type { Image } from '../record.ts';
 
@@ -148,6 +148,7 @@ test.serial('what is no archive of an image is refused with what is missing', as
     [{ 'manifest.json': '[{"Config":"../../../etc/passwd","Layers":[]}]' }, /lacks the file "\.\.\/\.\.\/\.\.\/etc\/passwd"/],
     [{ 'manifest.json': '{}' }, /manifest\.json is no list/],
     [{ ...dockerOf(built, ['Not A Name']) }, /Not A Name/],
+    [layoutOf(buildArtifact('application/x-test', { f: '1' })), /holds an artifact \(application\/x-test\): artifacts are pulled from registries alone/],
     [{}, /holds no file/],
   ];
   for (const [files, message] of cases) await t.throwsAsync(load(files), { message });
