@@ -141,7 +141,8 @@ test.serial('a daemon that is killed in the middle of a load has nothing of it w
   const client = await halfALoad();
   const ended = once(client, 'exit');
   await daemon.kill();
-  t.deepEqual(await ended, [1, null]);
+  const [code] = (await ended) as [number | null];
+  t.true(code === 1 || code === 3, 'its connection broke, or could not be made anew');
   await daemon.start();
   await until(() => kept().length === 0, 30_000, 'the next daemon to sweep what was kept');
   const before = await mustBerth(daemon, 'images', '--quiet');
