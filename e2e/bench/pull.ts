@@ -15,7 +15,7 @@ import { imageStore } from '../images/store.ts';
 import { floor, onlyFetched, runtimeContender, type Contender, type Pulled } from './contenders.ts';
 import { duringPulls } from './during.ts';
 import { subjects as built, type Subject } from './images.ts';
-import { figureTable, pullTable, ratio, withSection, type Figure, type Rounds } from './page.ts';
+import { figureTable, pullTable, ratio, withSection, type Figure } from './page.ts';
 import { startWire } from './wire.ts';
 
 const allParts = 'straight,wire,during';
@@ -34,6 +34,7 @@ const floorBars: Readonly<Record<string, number>> = { six: 1.3, small: 1.3 };
 const wire = { delayMs: 30, bytesPerSecond: 200e6 / 8 };
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+/** All that is unpacked stays until the end: ext4 is slow to use inodes again that were freed minutes ago. */
 const undo: (() => Promise<void> | void)[] = [() => rmSync(directory, { recursive: true, force: true })];
 try {
   const tests = await startRegistry({ directory, storage: (await imageStore()).storage });
@@ -49,17 +50,21 @@ try {
     undo.push(() => endDaemon(started));
     return started;
   };
-  const berth = await daemon('berth');
-  const ours = runtimeContender('berth', berth);
   const sections: string[] = [];
   if (options.parts.includes('straight')) {
-    const contenders = [ours, runtimeContender('containerd', await daemon('containerd')), floor(directory)];
-    const measured = await inRounds(chosen, registry.host, contenders, rounds);
-    sections.push(pullTable(measured, chosen.map(({ name }) => floorBars[name])));
+    const measured = chosen.map((subject) => ({ subject, by: new Map<string, Pulled[]>() }));
+    for (let round = 0; round < rounds; round++) {
+      const [berth, containerd] = [await daemon('berth'), await daemon('containerd')];
+      const contenders = [runtimeContender('berth', berth), runtimeContender('containerd', containerd), floor(directory)];
+      for (const { subject, by } of measured) await pullEach(subject, registry.host, contenders, by);
+      await Promise.all([berth.stop(), containerd.stop()]);
+    }
+    const told = measured.map(({ subject: { meaning, unpackedBytes }, by }) => ({ meaning, gib: unpackedBytes / 2 ** 30, by }));
+    sections.push(pullTable(told, chosen.map(({ name }) => floorBars[name])));
   }
   const figures: Figure[] = [];
-  if (options.parts.includes('wire')) figures.push(...(await overWires(ours, shared.host, narrow.host)));
-  if (options.parts.includes('during')) figures.push(...(await duringPulls(berth, chosen, calm.host)));
+  if (options.parts.includes('wire')) figures.push(...(await overWires(runtimeContender('berth', await daemon('berth')), shared.host, narrow.host)));
+  if (options.parts.includes('during')) figures.push(...(await duringPulls(await daemon('berth'), chosen, calm.host)));
   sections.push(figureTable(figures));
   console.log(`\n${sections.join('\n\n')}`);
   if (options.parts === allParts && options.only === '') write(sections);
@@ -67,34 +72,31 @@ try {
   for (const step of undo.reverse()) await step();
 }
 
-async function inRounds(of: readonly Subject[], host: string, contenders: readonly Contender[], count: number): Promise<Rounds[]> {
-  const all = of.map((subject) => ({ subject, by: new Map(contenders.map(({ name }) => [name, [] as Pulled[]])) }));
-  for (let round = 0; round < count; round++)
-    for (const { subject, by } of all)
-      for (const contender of contenders) {
-        const pulled = await contender.pull(subject, host);
-        by.get(contender.name)?.push(pulled);
-        console.log(`${subject.name} ${contender.name}: ${pulled.ms.toFixed(0)} ms, ${pulled.cpuSeconds.toFixed(2)} s of CPU, ${pulled.memoryMiB.toFixed(0)} MiB`);
-      }
-  return all.map(({ subject: { meaning, unpackedBytes }, by }) => ({ meaning, gib: unpackedBytes / 2 ** 30, by }));
+/** One pull by each contender, all of them within the same minute; adds to what is known of each. */
+async function pullEach(subject: Subject, host: string, contenders: readonly Contender[], by: Map<string, Pulled[]>): Promise<void> {
+  for (const contender of contenders) {
+    const pulled = await contender.pull(subject, host);
+    by.set(contender.name, [...(by.get(contender.name) ?? []), pulled]);
+    console.log(`${subject.name} ${contender.name}: ${pulled.ms.toFixed(0)} ms, ${pulled.cpuSeconds.toFixed(2)} s of CPU, ${pulled.memoryMiB.toFixed(0)} MiB`);
+  }
 }
 
 async function overWires(ours: Contender, shared: string, narrow: string): Promise<Figure[]> {
   const [six, zstd] = ['six', 'zstd'].map((name) => subjects.find((subject) => subject.name === name)) as [Subject, Subject];
-  const [overShared] = await inRounds([six], shared, [onlyFetched(), ours], 1);
-  const [overNarrow] = await inRounds([zstd], narrow, [ours], 1);
+  const [overShared, overNarrow] = [new Map<string, Pulled[]>(), new Map<string, Pulled[]>()];
+  await pullEach(six, shared, [onlyFetched(), ours], overShared);
+  await pullEach(zstd, narrow, [ours], overNarrow);
   const oneConnectionMs = ((zstd.blobs[0]?.sizeBytes ?? 0) / wire.bytesPerSecond) * 1000 + wire.delayMs;
-  const by = (measured: Rounds | undefined, name: string): readonly Pulled[] => measured?.by.get(name) ?? [];
   return [
     {
       meaning: `${six.meaning}, over a wire of 200 Mbit/s and 30 ms: of the time of \`curl\` without \`tar\``,
-      value: ratio(by(overShared, 'berth'), by(overShared, 'curl'), ({ ms }) => ms),
+      value: ratio(overShared.get('berth') ?? [], overShared.get('curl') ?? [], ({ ms }) => ms),
       unit: '×',
       atMost: 1.1,
     },
     {
       meaning: `${zstd.meaning}, over 30 ms and 200 Mbit/s for each connection: of what one connection takes`,
-      value: (by(overNarrow, 'berth')[0]?.ms ?? Number.NaN) / oneConnectionMs,
+      value: (overNarrow.get('berth')?.[0]?.ms ?? Number.NaN) / oneConnectionMs,
       unit: '×',
       atMost: 0.5,
     },
@@ -104,7 +106,7 @@ async function overWires(ours: Contender, shared: string, narrow: string): Promi
 function write(sections: readonly string[]): void {
   const path = join(repository, 'docs/benchmarks.md');
   const text = `Pulls from a docker-registry on the same machine, medians of ${rounds} rounds in which Berth, containerd and \`curl | tar\` (a
-process for each layer, side by side, nothing verified) take turns; ratios are medians of the rounds' ratios. Berth's time
+process for each layer, side by side, nothing verified) take turns, daemons and folders new in each; ratios are medians of the rounds' ratios. Berth's time
 ends when all is verified and on the disk; \`with sync\` is \`curl | tar\` plus the \`sync\` that would make it so. CPU is that
 of daemon and engine for each GiB unpacked. \`npm run bench -- pull\` writes this section; measured ${new Date().toISOString().slice(0, 10)}.
 
