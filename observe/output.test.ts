@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -33,14 +32,14 @@ function run(t: ExecutionContext, program: string, stderr: 'pipe' | number): Chi
 
 for (const kind of ['socket', 'pipe'] as const) {
   test(`a log on a ${kind} that nobody reads holds nothing up, takes a bounded size, and says then what it has dropped`, async (t) => {
-    const [reader, writer] = kind === 'pipe' ? pipe(t) : [undefined, 'pipe' as const];
+    const [read, writer] = kind === 'pipe' ? pipe(t) : [undefined, 'pipe' as const];
     // A child that inherits a pipe makes it block for all who have it.
     const sharing = kind === 'pipe' ? "spawnSync('true', { stdio: 'inherit' });" : '';
     const child = run(t, `${sharing} ${flood}`, writer);
     if (writer !== 'pipe') closeSync(writer);
     const count = await said(child);
     await said(child);
-    const [log, drops] = await Promise.all([text(reader ?? child.stderr!), said(child)]);
+    const [log, drops] = await Promise.all([read?.() ?? text(child.stderr!), said(child)]);
     const lines = log.trimEnd().split('\n');
     t.true(log.length < 1_000_000);
     t.is(lines.at(-1), 'line after');
@@ -66,14 +65,22 @@ const flood = `
   say(drops);
 `;
 
-/** Both ends of a pipe; what Node calls so between processes is a socket. */
-function pipe(t: ExecutionContext): [reader: Socket, writer: number] {
+/**
+ * A pipe, held by a program that reads it when told to; what Node calls so between processes is a socket. A descriptor of
+ * this thread that anything but `fs` closes would be closed again at its end, whosever it is then.
+ */
+function pipe(t: ExecutionContext): [read: () => Promise<string>, writer: number] {
   const directory = mkdtempSync(join(tmpdir(), 'berth-output-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const path = join(directory, 'pipe');
   execFileSync('mkfifo', [path]);
-  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return [new Socket({ fd: reader, writable: false }).pause(), openSync(path, constants.O_WRONLY)];
+  const reader = spawn('sh', ['-c', 'exec 3<"$0"; read told; exec cat <&3', path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => reader.kill('SIGKILL'));
+  const read = (): Promise<string> => {
+    reader.stdin.end('now\n');
+    return text(reader.stdout);
+  };
+  return [read, openSync(path, constants.O_WRONLY)];
 }
 
 test('the last lines before a sudden end are written, to a pipe and to a file', async (t) => {
