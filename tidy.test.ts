@@ -75,6 +75,11 @@ test('what the CRI says of a container in Linux is read in one file of pod/spec 
   t.deepEqual(names.map((name) => [name, ...reading(name)]).filter(({ length }) => length !== 2), []);
 });
 
+test('each decision has a number of its own', (t) => {
+  const numbers = tracked.flatMap((file) => /^docs\/decisions\/(\d{4})-/.exec(file)?.[1] ?? []);
+  t.deepEqual(numbers, [...new Set(numbers)]);
+});
+
 test('no file is longer than 400 lines', (t) => {
   const long = [...sources, ...rust]
     .filter((file) => !listings.includes(file))
