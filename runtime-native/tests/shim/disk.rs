@@ -73,7 +73,7 @@ fn calls_execs_and_exits_do_not_wait_for_a_frozen_log_and_nothing_of_it_is_lost(
     client.call("stop", json!({ "container": "a", "signal": 15, "graceMs": 0 })).unwrap();
     assert_eq!(client.exit("a")["signal"], 9);
     client.call("delete", json!({ "container": "a", "timeoutMs": 10_000 })).unwrap();
-    
+
     disk.thaw();
     client.call("quit", json!({})).unwrap();
     eventually("the shim has ended", || !pod.dir.join("s").exists());
