@@ -1,5 +1,6 @@
+import { status } from '@grpc/grpc-js';
 import test from 'ava';
-import { exec, exitOf, runPod, runScript, statusOf } from '../harness/pod.ts';
+import { containerConfig, createContainer, exec, exitOf, runPod, runScript, statusOf } from '../harness/pod.ts';
 import { story } from '../harness/story.ts';
 import { cgroupOf, pidOf, read, systemd } from './cgroup.ts';
 import { properties, systemctl } from './unit.ts';
@@ -60,6 +61,21 @@ test('limits that are updated stand in the cgroup, are read back, and outlast a 
     cpu_quota: '25000',
     cpu_shares: '512',
   });
+});
+
+test('processors are refused, and nothing changed, where the kernel cannot bind a cgroup to them', async (t) => {
+  t.false(read('/sys/fs/cgroup', 'cgroup.controllers').includes('cpuset'));
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'bound');
+  const container_id = await runScript(daemon, pod, 'c', 'sleep 1000', limited(asked));
+  const cgroup = cgroupOf(await pidOf(daemon, container_id));
+  const before = limitsIn(cgroup);
+  const refused = { code: status.INVALID_ARGUMENT, message: /no cpuset controller/ };
+  const linux = { cpu_quota: 25_000, cpuset_cpus: '0' };
+  await t.throwsAsync(daemon.cri.call('UpdateContainerResources', { container_id, linux }), refused);
+  t.deepEqual(limitsIn(cgroup), before);
+  t.like((await statusOf(daemon, container_id)).resources?.linux, { cpu_quota: '50000', cpuset_cpus: '' });
+  await t.throwsAsync(createContainer(daemon, pod, containerConfig('d', ['true'], limited(linux))), refused);
 });
 
 /** crun divides the scope and limits the part below it, which systemd leaves alone. */

@@ -42,6 +42,7 @@ export const plainHost: HostFacts = {
   cgroupDriver: 'cgroupfs',
   capabilities: CAPABILITIES.filter((name) => name !== 'CAP_SYS_RESOURCE'),
   oomScoreAdjMin: 0,
+  cpusets: true,
   swapAccounting: true,
   hugepageSizes: ['2MB'],
   arch: 'x64',

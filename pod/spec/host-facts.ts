@@ -41,6 +41,7 @@ export async function hostFacts({ cgroup, defaultUlimits, idmapObstacle, selinux
     cgroupDriver: cgroup.driver,
     capabilities,
     oomScoreAdjMin: mayRaise ? -1000 : Number(score),
+    cpusets: (await controllers(cgroup.host)).includes('cpuset'),
     swapAccounting: await accountsSwap(cgroup.host),
     hugepageSizes:
       cgroup.host.version === 2 || cgroup.host.mounts['hugetlb'] !== undefined ? await hugepageSizes() : [],
@@ -78,6 +79,10 @@ function ownCapabilities(status: string): string[] {
     BigInt(`0x${new RegExp(`^${field}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0'}`);
   const held = mask('CapEff') & mask('CapBnd');
   return CAPABILITIES.filter((_, number) => (held >> BigInt(number)) & 1n);
+}
+
+async function controllers({ version, mounts }: Hierarchies): Promise<string[]> {
+  return version === 1 ? Object.keys(mounts) : (await text(`${mounts['unified']}/cgroup.controllers`)).trim().split(/\s+/);
 }
 
 async function accountsSwap(host: Hierarchies): Promise<boolean> {

@@ -60,6 +60,8 @@ export type HostFacts = {
   capabilities: string[];
   /** Lowest oom_score_adj that the daemon may give. */
   oomScoreAdjMin: number;
+  /** Whether a container can be bound to processors and memory nodes (the cpuset controller). */
+  cpusets: boolean;
   /** Whether memory and swap can be limited together. */
   swapAccounting: boolean;
   /** Sizes of huge pages that cgroups can limit here, e.g. `2MB`. */

@@ -46,6 +46,16 @@ test('limits are handed on as they are', (t) => {
   });
 });
 
+test('processors and memory nodes are refused where no cgroup can be bound to them', (t) => {
+  const host = { ...plainHost, cpusets: false };
+  for (const wish of [{ cpuset_cpus: '0' }, { cpuset_mems: '0' }, { unified: { 'cpuset.cpus': '0' } }]) {
+    t.throws(() => resources(asked(wish), host), { message: /no cpuset controller/ });
+    t.notThrows(() => resources(asked(wish), plainHost));
+  }
+  t.notThrows(() => resources(asked({ cpu_shares: '2', unified: { 'memory.high': '5' } }), host));
+  t.deepEqual(resources(asked({ unified: { 'cpuset.cpus': '0' } }), { ...host, cgroupVersion: 1 }), {});
+});
+
 test('what the host cannot limit is left out', (t) => {
   const wish = asked({
     memory_limit_in_bytes: '4096',
@@ -53,7 +63,7 @@ test('what the host cannot limit is left out', (t) => {
     unified: { a: 'b' },
     hugepage_limits: [{ page_size: '2MB', limit: '0' }],
   });
-  t.deepEqual(resources(wish, { cgroupVersion: 1, swapAccounting: false, hugepageSizes: [] }), {
+  t.deepEqual(resources(wish, { cgroupVersion: 1, cpusets: true, swapAccounting: false, hugepageSizes: [] }), {
     memory: { limit: 4096 },
   });
 });
