@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from './daemon.ts';
 import { below, linkOf, namesIn, textOf } from './files.ts';
@@ -15,7 +16,7 @@ export function traces(daemon: Daemon): Set<string> {
     ...namespaces(ids),
     ...links(daemon),
     ...cgroups(daemon, ids),
-    ...units(ids),
+    ...units(daemon, ids),
     ...processes(daemon, ids),
     ...addresses(daemon),
     ...nat(daemon),
@@ -65,14 +66,15 @@ function cgroups(daemon: Daemon, ids: readonly string[]): string[] {
     .map(({ path }) => `cgroup ${path}`);
 }
 
-/** Units of the service manager, where there is one. */
-function units(ids: readonly string[]): string[] {
+/** Units of the service manager, where there is one: those of pods and containers, and slices below the daemon's. */
+function units({ cgroupParent }: Daemon, ids: readonly string[]): string[] {
   if (!existsSync('/run/systemd/system')) return [];
   const listing = spawnSync('systemctl', ['list-units', '--all', '--plain', '--no-legend'], {
     encoding: 'utf8',
   }).stdout;
   const all = listing.split('\n').map((line) => line.split(' ')[0] ?? '');
-  return all.filter((name) => names(name, ids)).map((name) => `unit ${name}`);
+  const below = `${basename(cgroupParent, '.slice')}-`;
+  return all.filter((name) => names(name, ids) || (name.endsWith('.slice') && name.startsWith(below))).map((name) => `unit ${name}`);
 }
 
 function processes(daemon: Daemon, ids: readonly string[]): string[] {

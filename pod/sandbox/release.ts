@@ -1,7 +1,5 @@
-import { rmdir } from 'node:fs/promises';
 import { decode } from '../../api/cri.ts';
 import { timed } from '../../api/observe.ts';
-import { ancestors } from '../../host/cgroup.ts';
 import { isPinned } from '../../host/netns.ts';
 import { releaseContainer } from '../container/release.ts';
 import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
@@ -12,6 +10,7 @@ import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
 import { endProcess } from './process.ts';
+import { removeCgroups } from './made-cgroups.ts';
 
 /** Gives the network back: CNI DEL, then the pin, then the shim leaves the namespace so that it can end. Idempotent. */
 export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
@@ -66,14 +65,6 @@ async function endShim(context: PodContext, sandbox: Sandbox): Promise<void> {
     shim?.close();
   }
   await context.engine.call('removeCgroup', { dirs: shimCgroup(context, sandbox), timeoutMs: KILL_TIMEOUT_MS });
-}
-
-/** Removes the pod cgroups that this runtime made and no other pod of its uses; what others put there stays. */
-async function removeCgroups(context: PodContext, sandbox: Sandbox): Promise<void> {
-  const used = new Set([...context.store.sandboxes.all()].flatMap((other) => ancestors(other.cgroupParent)));
-  for (const path of sandbox.madeCgroups.filter((made) => !used.has(made))) {
-    await Promise.all(context.cgroup.host.all.map((mount) => rmdir(`${mount}${path}`).catch(() => undefined)));
-  }
 }
 
 /** Releases a sandbox that could not be made; what fails now is tried again until it succeeds, under its own id. */

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
-import { ancestors } from '../../host/cgroup.ts';
 import { nowNs, type PodContext } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
@@ -15,6 +14,7 @@ import { resolvConf } from '../spec/resolv.ts';
 import { onHost, ROOT } from '../spec/user-namespace.ts';
 import { undone } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
+import { claimCgroups } from './made-cgroups.ts';
 import { networkPod } from './network.ts';
 import { plannedSandbox, shimPod } from './plan.ts';
 import { startProcess } from './process.ts';
@@ -53,7 +53,7 @@ function samePod(present: Sandbox, asked: Sandbox): string {
 async function build(context: PodContext, planned: Sandbox, config: PodSandboxConfig): Promise<string> {
   const { engine, meter, shims, store } = context;
   const paths = podPaths(context.roots, planned.id);
-  let sandbox = store.sandboxes.put({ ...planned, selinux: newPodLabels(context, config), madeCgroups: madeCgroups(context, planned) });
+  let sandbox = await claimCgroups(context, { ...planned, selinux: newPodLabels(context, config) });
   try {
     if (sandbox.selinux) await refuseUnknownLabels(sandbox.selinux);
     mkdirSync(paths.directory, { mode: 0o700 });
@@ -86,13 +86,6 @@ async function makeLogDirectory({ engine }: PodContext, { logDirectory }: Sandbo
   if (logDirectory === '') return;
   const { found: [made] } = await engine.call('findSources', { sources: [{ path: logDirectory, make: true }] });
   if (made?.error) throw new RuntimeError('invalid', `log_directory ${logDirectory} cannot be used: ${made.error}`);
-}
-
-/** Those of the pod's cgroup and its ancestors that no one but this runtime made. */
-function madeCgroups(context: PodContext, sandbox: Sandbox): string[] {
-  const mount = Object.values(context.cgroup.host.mounts)[0] ?? '';
-  const ours = new Set([...context.store.sandboxes.all()].flatMap((other) => other.madeCgroups));
-  return ancestors(sandbox.cgroupParent).filter((path) => ours.has(path) || !existsSync(`${mount}${path}`));
 }
 
 async function attach(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): Promise<Attachment | null> {
