@@ -14,10 +14,10 @@ const limited = { linux: { resources } };
 /** Not every kernel can bind a cgroup to processors. */
 const bound = existsSync('/sys/fs/cgroup/cpuset') || textOf('/sys/fs/cgroup/cgroup.controllers').includes('cpuset') ? { cpuset_cpus: '0' } : {};
 
-/** Limits of a container as its cgroup has them, by file name; those of version 1 and 2 that stand for the same. */
+/** Limits of a container as its cgroup has them (or the part that crun limits), by file name; those of version 1 and 2 that stand for the same. */
 function limitsOf(id: string): Record<string, string> {
   const names = ['memory.limit_in_bytes', 'memory.max', 'memory.memsw.limit_in_bytes', 'cpu.cfs_quota_us', 'cpu.max', 'cpu.shares', 'cpu.weight', 'cpuset.cpus'];
-  const files = names.flatMap((name) => globSync(`/sys/fs/cgroup/**/crio-${id}*/${name}`));
+  const files = names.flatMap((name) => globSync(`/sys/fs/cgroup/**/crio-${id}*/{,container/}${name}`));
   return Object.fromEntries(files.map((path) => [`${basename(dirname(dirname(dirname(path))))} ${basename(path)}`, readFileSync(path, 'utf8').trim()]));
 }
 const has = (id: string, ...values: string[]): boolean => values.every((value) => Object.values(limitsOf(id)).includes(value));

@@ -6,6 +6,8 @@ const VERSION_1: [string, string][] = [
   ['cpu', 'cpu.shares'], ['cpu', 'cpu.cfs_period_us'], ['cpu', 'cpu.cfs_quota_us'], ['cpuset', 'cpuset.cpus'],
   ['cpuset', 'cpuset.mems'], ['memory', 'memory.limit_in_bytes'], ['memory', 'memory.memsw.limit_in_bytes'],
 ];
+/** On version 2 also those of the part that holds processes and limits where crun divides the cgroup. */
+const PARTS = ['', 'container/'];
 const VERSION_2 = ['cpu.weight', 'cpu.max', 'cpuset.cpus', 'cpuset.mems', 'memory.max', 'memory.swap.max'];
 
 /** Paths of files with what they said at one time. */
@@ -16,7 +18,7 @@ export async function readLimits(dirs: CgroupDirs, hugepageSizes: string[], unif
   const root = dirs['unified'];
   const paths = root === undefined
     ? VERSION_1.flatMap(([controller, name]) => (dirs[controller] === undefined ? [] : [`${dirs[controller]}/${name}`]))
-    : [...VERSION_2, ...unified].map((name) => `${root}/${name}`);
+    : PARTS.flatMap((part) => [...VERSION_2, ...unified].map((name) => `${root}/${part}${name}`));
   const hasHugepages = root !== undefined || dirs['hugetlb'] !== undefined;
   const all = new Set([...paths, ...(hasHugepages ? hugepageSizes.map((size) => hugepageFile(dirs, size)) : [])]);
   const texts = await Promise.all([...all].map(async (path) => [path, await text(path)] as const));

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// The key of `CgroupDirs` on version 2.
 pub const UNIFIED: &str = "unified";
+/// The part of a container's scope that holds its processes and limits where crun divides it (1.8 under systemd does).
+pub const DIVIDED: &str = "container";
 /// Others remove empty parents while we make ours.
 const ATTEMPTS: usize = 8;
 

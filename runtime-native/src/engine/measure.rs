@@ -1,7 +1,7 @@
 //! measure: files of cgroups as they are, and what the processes in them hold open.
 
 use super::call::Call;
-use super::cgroup::UNIFIED;
+use super::cgroup::{DIVIDED, UNIFIED};
 use super::messages::{CgroupDirs, GroupMeasure, MeasureAsk, MeasureReply, MeasuredGroup};
 use crate::frame::FrameError;
 use std::fs;
@@ -40,9 +40,14 @@ fn leader(mounts: &CgroupDirs) -> Option<PathBuf> {
     ["memory", UNIFIED].iter().find_map(|key| mounts.get(*key)).or_else(|| mounts.values().next()).map(PathBuf::from)
 }
 
+/// A file as it is; where it says that there is no limit, that of the part that is limited in place of the whole.
 fn text(mounts: &CgroupDirs, controller: &str, path: &str, name: &str) -> String {
-    let read = || fs::read_to_string(format!("{}{path}/{name}", mounts.get(controller)?)).ok();
-    read().filter(|text| text.len() <= TEXT_MAX).unwrap_or_default()
+    let read = |path: &str| fs::read_to_string(format!("{}{path}/{name}", mounts.get(controller)?)).ok();
+    let outer = read(path).filter(|text| text.len() <= TEXT_MAX).unwrap_or_default();
+    if !outer.starts_with("max") {
+        return outer;
+    }
+    read(&format!("{path}/{DIVIDED}")).filter(|text| text.len() <= TEXT_MAX).unwrap_or(outer)
 }
 
 /// The processes of a group and of those below it; `None` when it is gone.
@@ -70,4 +75,22 @@ fn held(pid: &str) -> Held {
         held.sockets += u32::from(target.to_string_lossy().starts_with("socket:"));
     }
     held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_a_divided_group_are_those_of_its_part() {
+        let dir = std::env::temp_dir().join(format!("berth-measure-{}", std::process::id()));
+        fs::create_dir_all(dir.join("c/container")).unwrap();
+        let files = [("c/pids.max", "max\n"), ("c/container/pids.max", "7\n"), ("c/cpu.max", "max 100000\n")];
+        let more = [("c/memory.max", "5\n"), ("c/container/memory.max", "max\n")];
+        files.iter().chain(&more).for_each(|(name, text)| fs::write(dir.join(name), text).unwrap());
+        let mounts = CgroupDirs::from([(UNIFIED.to_owned(), dir.to_string_lossy().into_owned())]);
+        let read = |name| text(&mounts, UNIFIED, "/c", name);
+        assert_eq!([read("pids.max"), read("cpu.max"), read("memory.max")], ["7\n", "max 100000\n", "5\n"]);
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

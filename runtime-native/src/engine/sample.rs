@@ -90,8 +90,8 @@ const VERSION_1: [(&str, &str); 7] = [
     ("memory", "memory.oom_control"),
 ];
 
-/// The same for `version2`.
-const VERSION_2: [(&str, &str); 11] = [
+/// The same for `version2`; the last two are of the part (`DIVIDED`) that crun may limit in place of the whole.
+const VERSION_2: [(&str, &str); 13] = [
     (UNIFIED, "cpu.stat"),
     (UNIFIED, "memory.current"),
     (UNIFIED, "memory.stat"),
@@ -103,6 +103,8 @@ const VERSION_2: [(&str, &str); 11] = [
     (UNIFIED, "cpu.pressure"),
     (UNIFIED, "memory.pressure"),
     (UNIFIED, "io.pressure"),
+    (UNIFIED, "container/memory.max"),
+    (UNIFIED, "container/memory.swap.max"),
 ];
 
 fn counters(mounts: &CgroupDirs, opened: &[Option<OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
@@ -146,9 +148,8 @@ fn version1(files: &[Option<&OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
 }
 
 fn version2(files: &[Option<&OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
-    let &[cpu, memory, stat, swap, memory_max, swap_max, pids, events, cpu_psi, memory_psi, io_psi] = files else {
-        return None;
-    };
+    let &[cpu, memory, stat, swap, memory_max, swap_max, pids, events, ref more @ ..] = files else { return None };
+    let &[cpu_psi, memory_psi, io_psi, inner_max, inner_swap_max] = more else { return None };
     let [cpu_usage_us] = fields(text(cpu, buffer)?, ["usage_usec"]);
     let keys = ["inactive_file", "anon", "pgfault", "pgmajfault"];
     let [inactive_file, rss, page_faults, major_page_faults] =
@@ -166,15 +167,50 @@ fn version2(files: &[Option<&OwnedFd>], buffer: &mut [u8]) -> Option<Counters> {
         page_faults,
         major_page_faults,
         swap_usage: text(swap, buffer).map_or(0, number),
-        memory_limit: text(memory_max, buffer).map_or(0, limit),
-        swap_limit: text(swap_max, buffer).map_or(0, limit),
+        memory_limit: tightest([memory_max, inner_max], buffer),
+        swap_limit: tightest([swap_max, inner_swap_max], buffer),
         pids: text(pids, buffer).map_or(0, number),
         oom_kills: text(events, buffer).map_or(0, |events| fields(events, ["oom_kill"])[0]),
         pressure,
     })
 }
 
+/// The limit that counts of a group and the part of it that crun limits in its place; 0 for none.
+fn tightest(files: [Option<&OwnedFd>; 2], buffer: &mut [u8]) -> u64 {
+    let limits = files.map(|file| text(file, buffer).map_or(0, limit));
+    limits.into_iter().filter(|&limit| limit > 0).min().unwrap_or(0)
+}
+
 fn network(ask: &NetworkAsk) -> Option<NetworkSample> {
     let text = fs::read_to_string(format!("/proc/{}/net/dev", ask.pid)).ok()?;
     Some(NetworkSample { id: ask.id.clone(), interfaces: interfaces(&text) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A group of version 2 made of plain files, with what `limits` says in it.
+    fn sampled(dir: &Path, limits: &[(&str, &str)]) -> CgroupSample {
+        fs::create_dir_all(dir.join("c/container")).unwrap();
+        let usage = [("cpu.stat", "usage_usec 1\n"), ("memory.current", "10\n")];
+        usage.iter().chain(limits).for_each(|(name, text)| fs::write(dir.join("c").join(name), text).unwrap());
+        let mounts = CgroupDirs::from([(UNIFIED.to_owned(), dir.to_string_lossy().into_owned())]);
+        let ask = GroupAsk { id: "c".to_owned(), path: "/c".to_owned() };
+        let sample = sample_group(&mounts, &ask, &OpenGroups::new(), &mut vec![0; FILE_BYTES]).unwrap();
+        fs::remove_dir_all(dir).unwrap();
+        sample
+    }
+
+    #[test]
+    fn the_tighter_limit_of_a_group_and_of_the_part_that_is_limited_in_its_place_counts() {
+        let dir = std::env::temp_dir().join(format!("berth-sample-{}", std::process::id()));
+        let inner = [("memory.max", "max\n"), ("container/memory.max", "64\n"), ("container/memory.swap.max", "8\n")];
+        let divided = sampled(&dir, &inner);
+        assert_eq!([divided.memory_limit_bytes, divided.swap_limit_bytes], ["64", "8"]);
+        let whole = sampled(&dir, &[("memory.max", "64\n"), ("container/memory.max", "96\n")]);
+        assert_eq!([whole.memory_limit_bytes, whole.swap_limit_bytes], ["64", "0"]);
+        assert_eq!(sampled(&dir, &[("memory.max", "max\n")]).memory_limit_bytes, "0");
+    }
 }
