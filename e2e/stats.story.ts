@@ -45,13 +45,15 @@ test('what a container holds in memory is its working set and missing from what 
   t.is(number(swap?.swap_available_bytes), 0);
 });
 
-test('the writable layer is counted in bytes and inodes by the first answer, and again later', async (t) => {
+test('the writable layer is counted in bytes and inodes soon after it is asked for', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'writer');
   const script = 'mkdir /made; dd if=/dev/zero of=/made/file bs=1M count=3; sleep 1000';
   const container = await runScript(daemon, pod, 'c', script);
   await until(async () => (await exec(daemon, container, 'wc -c < /made/file')).stdout === `${3 * MiB}\n`, 60_000, 'the file');
-  const { writable_layer: layer } = await statsOf(container);
+  const counted = async () => (await statsOf(container)).writable_layer;
+  await until(async () => (await counted()) != null, 60_000, 'the first count');
+  const layer = await counted();
   t.true(number(layer?.used_bytes) >= 3 * MiB, `${layer?.used_bytes?.value} bytes`);
   t.true(number(layer?.inodes_used) >= 3);
   t.true(layer?.fs_id?.mountpoint.startsWith(daemon.root));

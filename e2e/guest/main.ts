@@ -20,7 +20,7 @@ const selinuxKernel = ['selinux=1', 'security=selinux', 'enforcing=1'];
 /** Stories that want the boot with SELinux, as no other does. */
 const selinuxStories = 'e2e/guest/selinux.story.ts';
 /** Stories of every machine to which cgroup version 2 makes a difference. */
-const sharedStories = ['metrics', 'update', 'user-namespace'];
+const sharedStories = ['metrics', 'oom', 'stats', 'update', 'user-namespace'];
 
 const { values: options, positionals: stories } = parseArgs({
   allowPositionals: true,
