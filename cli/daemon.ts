@@ -43,6 +43,8 @@ export function connect(socket: string): Daemon {
     stream: <Name extends Streamed>(name: Name, request: object) => {
       const { path: rpc, requestSerialize, responseDeserialize } = methods[name];
       const replies = client.makeServerStreamRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, request);
+      // An error that comes before anybody reads is told to the first who does.
+      replies.on('error', () => undefined);
       return repliesOf(replies as ClientReadableStream<AllRpcs[Name]['reply']>, path);
     },
     send: <Name extends Sent>(name: Name, requests: AsyncIterable<object>) =>

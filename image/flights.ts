@@ -1,3 +1,5 @@
+import { unlessAborted } from '../host/unless-aborted.ts';
+
 /** Work that several callers wait for. */
 export type Flight<T> = {
   result: Promise<T>;
@@ -54,17 +56,4 @@ export function createFlights<T>(discard: (value: T) => Promise<void> = () => Pr
 /** The flight's result, or the reason of `signal` as soon as it aborts. */
 export function waitFor<T>(flight: Flight<T>, signal: AbortSignal): Promise<T> {
   return unlessAborted(flight.result, signal);
-}
-
-/** What `work` comes to, or the reason of `signal` as soon as it aborts; the work is then left to itself. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -1,6 +1,6 @@
 import { RuntimeError } from '../api/errors.ts';
 import type { Exit } from '../api/shim.ts';
-import { waitFor } from './operations.ts';
+import { unlessAborted } from '../host/unless-aborted.ts';
 
 /** Those who wait for the end of a container's process. */
 export type ExitWaiters = {
@@ -22,7 +22,7 @@ export function exitWaiters(): ExitWaiters {
         entry.promise.catch(() => undefined);
         waiting.set(container, entry);
       }
-      return waitFor(entry.promise, signal);
+      return unlessAborted(entry.promise, signal);
     },
     told(container, exit) {
       waiting.get(container)?.resolve(exit);

@@ -1,4 +1,5 @@
 import { RuntimeError } from '../api/errors.ts';
+import { unlessAborted } from '../host/unless-aborted.ts';
 
 /** Creations in flight, each under the identity with which the kubelet would retry it. */
 export type Operations = {
@@ -18,20 +19,10 @@ export function joinedOperations(): Operations {
       if (same && same.fingerprint !== fingerprint) {
         return Promise.reject(new RuntimeError('exists', `${key} is being created from another configuration: retry when that has ended`));
       }
-      if (same) return waitFor(same.result, signal);
+      if (same) return unlessAborted(same.result, signal);
       const result = work().finally(() => running.delete(key));
       running.set(key, { fingerprint, result });
-      return waitFor(result, signal);
+      return unlessAborted(result, signal);
     },
   };
-}
-
-/** Waits for `promise` until `signal` aborts; the promise itself goes on, and its failure stays handled. */
-export function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

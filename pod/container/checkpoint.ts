@@ -7,8 +7,8 @@ import { decode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { openBelow } from '../../host/open-below.ts';
 import { programPath } from '../../host/program.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
@@ -29,7 +29,7 @@ export async function checkpointContainer(context: PodContext, ask: CheckpointAs
   if (!isAbsolute(ask.location)) {
     throw new RuntimeError('invalid', `checkpoint container ${container.id}: the location ${ask.location} is not an absolute path`);
   }
-  await waitFor(context.turns.run(container.id, () => checkpointInTurn(context, { ...ask, id: container.id })), signal);
+  await unlessAborted(context.turns.run(container.id, () => checkpointInTurn(context, { ...ask, id: container.id })), signal);
 }
 
 async function checkpointInTurn(context: PodContext, { id, location, timeoutMs }: CheckpointAsk): Promise<void> {

@@ -1,6 +1,6 @@
 import { timed } from '../../api/observe.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import type { PodContext } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import { releaseContainer } from './release.ts';
 import { killContainer } from './stop.ts';
 
@@ -8,7 +8,7 @@ import { killContainer } from './stop.ts';
 export async function removeContainer(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const container = context.store.containers.find(id);
   if (!container || container.state === 'creating') return;
-  await waitFor(killAndRemove(context, container.id), signal);
+  await unlessAborted(killAndRemove(context, container.id), signal);
 }
 
 /** Killed before its turn: a start or update that hangs has the turn until then. */

@@ -1,7 +1,7 @@
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import type { Container } from '../record.ts';
 import { tellContainer } from './event.ts';
 import { after } from './state.ts';
@@ -9,7 +9,7 @@ import { after } from './state.ts';
 /** StartContainer. Throws `not-found`, or `wrong-state` unless the container is in state created. */
 export async function startContainer(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const container = knownContainer(context, id);
-  await waitFor(context.turns.run(container.id, () => startInTurn(context, container.id)), signal);
+  await unlessAborted(context.turns.run(container.id, () => startInTurn(context, container.id)), signal);
 }
 
 async function startInTurn(context: PodContext, id: string): Promise<void> {

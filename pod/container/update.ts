@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { type ContainerConfig, decode, encode, type LinuxContainerResources } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import type { Container } from '../record.ts';
 import { resources } from '../spec/resources.ts';
 import { hugepageFile, readLimits, writeBack } from './limit-files.ts';
@@ -24,7 +24,7 @@ export async function updateContainer(
 ): Promise<void> {
   const container = knownContainer(context, id);
   if (!asked) return;
-  await waitFor(context.turns.run(container.id, () => updateInTurn(context, container.id, asked)), signal);
+  await unlessAborted(context.turns.run(container.id, () => updateInTurn(context, container.id, asked)), signal);
 }
 
 async function updateInTurn(context: PodContext, id: string, asked: LinuxContainerResources): Promise<void> {

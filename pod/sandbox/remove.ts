@@ -1,6 +1,6 @@
 import { timed } from '../../api/observe.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import type { PodContext } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import { releaseSandbox } from './release.ts';
 import { stopInTurn } from './stop.ts';
 
@@ -8,7 +8,7 @@ import { stopInTurn } from './stop.ts';
 export async function removeSandbox(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const sandbox = context.store.sandboxes.find(id);
   if (!sandbox || sandbox.state === 'creating') return;
-  await waitFor(context.turns.run(sandbox.id, () => removeInTurn(context, sandbox.id)), signal);
+  await unlessAborted(context.turns.run(sandbox.id, () => removeInTurn(context, sandbox.id)), signal);
 }
 
 async function removeInTurn(context: PodContext, id: string): Promise<void> {

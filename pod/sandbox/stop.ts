@@ -1,7 +1,7 @@
 import { timed } from '../../api/observe.ts';
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import { killContainer } from '../container/stop.ts';
 import type { PodContext } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import type { Sandbox } from '../record.ts';
 import { finishAll, finishSideBySide } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
@@ -12,7 +12,7 @@ import { releaseNetwork } from './release.ts';
 export async function stopSandbox(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const sandbox = context.store.sandboxes.find(id);
   if (!sandbox || sandbox.state === 'creating') return;
-  await waitFor(context.turns.run(sandbox.id, () => stopInTurn(context, sandbox.id)), signal);
+  await unlessAborted(context.turns.run(sandbox.id, () => stopInTurn(context, sandbox.id)), signal);
 }
 
 /** The same, for who has the sandbox's turn already; returns the record as it is then, if it still exists. */

@@ -1,5 +1,5 @@
+import { unlessAborted } from '../../host/unless-aborted.ts';
 import type { PodContext } from '../context.ts';
-import { waitFor } from '../operations.ts';
 import type { SandboxResources } from '../record.ts';
 import { knownSandbox } from './known.ts';
 
@@ -9,7 +9,7 @@ import { knownSandbox } from './known.ts';
  */
 export async function updateSandbox(context: PodContext, id: string, told: SandboxResources, signal: AbortSignal): Promise<void> {
   const sandbox = knownSandbox(context, id);
-  await waitFor(context.turns.run(sandbox.id, async () => {
+  await unlessAborted(context.turns.run(sandbox.id, async () => {
     const now = knownSandbox(context, sandbox.id);
     const before = now.resources ?? { overhead: null, resources: null };
     const resources = { overhead: told.overhead ?? before.overhead, resources: told.resources ?? before.resources };
