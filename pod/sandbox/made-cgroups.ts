@@ -10,9 +10,14 @@ const STOP_TIMEOUT_MS = 10_000;
 /** Exit code of systemctl for a unit that is not loaded: no container was ever in that slice. */
 const NOT_LOADED = 5;
 
-/** Records the sandbox, with those of its cgroup's ancestors that this runtime made: from now on they stay for it. */
-export function claimCgroups(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
-  return inTurn(context, sandbox, async () => context.store.sandboxes.put({ ...sandbox, madeCgroups: madeCgroups(context, sandbox) }));
+/**
+ * Records the sandbox, with those of its cgroup's ancestors that this runtime made: from now on they stay for it. What else
+ * no two sandboxes may have is `chosen` in the same step as the record is put.
+ */
+export function claimCgroups(context: PodContext, sandbox: Sandbox, chosen: () => Partial<Sandbox>): Promise<Sandbox> {
+  return inTurn(context, sandbox, async () =>
+    context.store.sandboxes.put({ ...sandbox, ...chosen(), madeCgroups: madeCgroups(context, sandbox) }),
+  );
 }
 
 /** No pod comes into a cgroup that is being removed: the end of a slice would be that of its containers. */

@@ -53,7 +53,7 @@ function samePod(present: Sandbox, asked: Sandbox): string {
 async function build(context: PodContext, planned: Sandbox, config: PodSandboxConfig): Promise<string> {
   const { engine, meter, shims, store } = context;
   const paths = podPaths(context.roots, planned.id);
-  let sandbox = await claimCgroups(context, { ...planned, selinux: newPodLabels(context, config) });
+  let sandbox = await claimCgroups(context, planned, () => ({ selinux: newPodLabels(context, config) }));
   try {
     if (sandbox.selinux) await refuseUnknownLabels(sandbox.selinux);
     mkdirSync(paths.directory, { mode: 0o700 });
