@@ -28,6 +28,7 @@ const image: Image = {
   artifactType: '',
   annotations: { c: 'd' },
   pulledAtNs: 1n,
+  additionalStore: '',
 };
 
 const context = { signal: new AbortController().signal } as never;

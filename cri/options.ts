@@ -58,6 +58,7 @@ export const options = {
   hostNetworkSelinux: option('Containers', truth, false, "Let SELinux confine also pods on the host's network; else only those of them that ask for a label."),
 
   imageStore: option('Images', optionalPath, '', 'Images and layers on a file system apart from containers; empty for below --root. Images of before are not moved.'),
+  additionalImageStores: option('Images', paths, [], 'Roots (--root or --image-store) of other daemons whose images count as here and whose layers are not fetched again; they are only read, the first that has an image counts. Looked at again before each pull.'),
   registriesConf: option('Images', path, '/etc/containers/registries.conf', 'Mirrors, prefixes and insecure registries (containers-registries.conf(5)); its .d folder is read too. HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE of the environment count.'),
   certsDirs: option(
     'Images', paths, ['/etc/containers/certs.d', '/etc/docker/certs.d', '/etc/containerd/certs.d'],

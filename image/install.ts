@@ -1,4 +1,5 @@
 import type { LayerLimits } from '../api/engine.ts';
+import { RuntimeError } from '../api/errors.ts';
 import { timed, type Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { inParallel } from '../host/parallel.ts';
@@ -12,10 +13,12 @@ import type { Image } from './record.ts';
 import { nameOf, repositoryOf } from './reference.ts';
 import type { Chosen, Found } from './resolve.ts';
 import type { Records } from './records.ts';
+import type { View } from './view.ts';
 
 /** What installing an image needs. */
 export type InstallOptions = {
   records: Records;
+  view: View;
   layers: Layers;
   engine: Engine;
   /** Layers on their way, by diffID. */
@@ -33,23 +36,27 @@ export type InstallOptions = {
 
 const layersAtATime = 6;
 
-/** When what was found is here already, and for that platform: that image, under the reference's name too. */
+/**
+ * When what was found is here already, and for that platform: that image, under the reference's name too. A name that an
+ * additional store has not makes a record of our own, whose layers stay there.
+ */
 export async function adopt(
   found: Found,
   platform: Platform,
-  { records, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
+  { records, view, layers, inTurn, touch }: Omit<InstallOptions, 'downloads'>,
 ): Promise<Image | undefined> {
-  const { catalog } = records;
   const names = namesOf(found);
   const [, digest] = names;
-  const known = catalog.byName(digest.name);
+  const known = view.byName(digest.name);
   if (known !== undefined && !suits(known.config, platform)) return undefined;
   if (known !== undefined) touch(known.id);
   if (known === undefined || names.every(({ name }) => known.tags.includes(name) || known.digests.includes(name)))
     return known;
   return inTurn(async () => {
-    const still = catalog.byName(digest.name);
-    return still && records.save(still, names, layers.usageOf);
+    const still = view.byName(digest.name);
+    if (still === undefined || still.additionalStore === '') return still && records.save(still, names, layers.usageOf);
+    const listed = [...still.tags, ...still.digests].map((name) => ({ name, listed: true }));
+    return records.save({ ...still, tags: [], digests: [], additionalStore: '' }, [...listed, ...names], layers.usageOf);
   });
 }
 
@@ -100,6 +107,8 @@ export async function install(
     image = await timed(meter, 'pull', 'commit', () =>
       inTurn(async () => {
         await layers.commit(unpacked, diffIds);
+        const gone = diffIds.find((diffId) => !layers.has(diffId));
+        if (gone !== undefined) throw new RuntimeError('unavailable', `layer ${gone} has gone from its additional store meanwhile: pull again`);
         return records.save(recordOf(chosen), names, layers.usageOf);
       }),
     );
@@ -141,5 +150,6 @@ function recordOf({ manifest, digest, rawConfig, parsed }: Chosen): Image {
     annotations: manifest.annotations,
     artifactType: manifest.artifactType,
     pulledAtNs: BigInt(Date.now()) * 1_000_000n,
+    additionalStore: '',
   };
 }

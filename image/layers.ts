@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Log } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
+import type { LayerElsewhere } from './additional-store.ts';
 
 /** What a layer takes on the disk. */
 export type LayerUsage = { usedBytes: bigint; inodes: bigint };
@@ -17,12 +18,14 @@ export const noUsage: LayerUsage = { usedBytes: 0n, inodes: 0n };
 /** A layer unpacked below the temporary folder, not yet in its place; `implied`: directories that it leaves to the layers below. */
 export type UnpackedLayer = { diffId: string; directory: string; usage: LayerUsage; implied: string[] };
 
-/** The layer folders: a layer is there when its folder is, and never changes then. */
+/** The layer folders: a layer is there when its folder is, and never changes then. Those of additional stores count as there. */
 export type Layers = {
   has(diffId: string): boolean;
+  /** True for one that lies in our own folder, which comes first. */
+  isOwn(diffId: string): boolean;
   pathOf(diffId: string): string;
   usageOf(diffId: string): LayerUsage;
-  /** All layers together, and the folder they are in. */
+  /** All layers of our own together, and the folder they are in. */
   usage(): LayerUsage & { path: string };
   /** A path below the temporary folder that nothing has. */
   temporary(): string;
@@ -44,13 +47,14 @@ export type LayersOptions = {
   log: Log;
   wanted: ReadonlySet<string>;
   known: ReadonlyMap<string, LayerUsage>;
+  elsewhere: (diffId: string) => LayerElsewhere | undefined;
 };
 
 /** Opens the folders, made where missing. */
 export async function openLayers(options: LayersOptions): Promise<Layers> {
-  const { engine, log } = options;
+  const { engine, log, elsewhere } = options;
   const folders = { layers: join(options.root, 'layers'), temporary: join(options.root, 'tmp') };
-  const pathOf = (diffId: string): string => join(folders.layers, hexOf(diffId));
+  const ownPath = (diffId: string): string => join(folders.layers, hexOf(diffId));
   const temporary = (): string => join(folders.temporary, randomUUID());
   // One after the other: freeing many files can be slow, and the engine has few threads for it.
   const removals = keyedQueue();
@@ -76,11 +80,13 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   for (const usage of present.values()) add(total, usage, 1n);
   const claims = new Map<string, number>();
   const moved = new WeakSet<UnpackedLayer>();
+  const pathOf = (diffId: string): string => (present.has(diffId) ? undefined : elsewhere(diffId)?.path) ?? ownPath(diffId);
   return {
     pathOf,
     temporary,
-    has: (diffId) => present.has(diffId),
-    usageOf: (diffId) => present.get(diffId) ?? noUsage,
+    has: (diffId) => present.has(diffId) || elsewhere(diffId) !== undefined,
+    isOwn: (diffId) => present.has(diffId),
+    usageOf: (diffId) => present.get(diffId) ?? elsewhere(diffId)?.usage ?? noUsage,
     usage: () => ({ ...total, path: folders.layers }),
     isClaimed: (diffId) => claims.has(diffId),
     claim: (diffIds) => claimIn(claims, diffIds),
@@ -89,7 +95,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       const added = unpacked.filter(({ diffId }) => !present.has(diffId)).sort((a, b) => level(a) - level(b));
       const moves = added.map((layer) => {
         const below = diffIds.slice(0, level(layer)).reverse().map(pathOf);
-        return { from: layer.directory, to: pathOf(layer.diffId), implied: layer.implied, below };
+        return { from: layer.directory, to: ownPath(layer.diffId), implied: layer.implied, below };
       });
       if (moves.length > 0) await engine.call('commitLayers', { moves });
       for (const layer of added) {
@@ -104,7 +110,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
         add(total, present.get(diffId) ?? noUsage, -1n);
         present.delete(diffId);
       }
-      await putAway(going.map(pathOf));
+      await putAway(going.map(ownPath));
     },
     async removeUnpacked(layer) {
       if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory] });
@@ -146,6 +152,7 @@ function add(total: LayerUsage, usage: LayerUsage, sign: bigint): void {
   total.inodes += sign * usage.inodes;
 }
 
-function hexOf(diffId: string): string {
+/** Name of the folder of a layer. */
+export function hexOf(diffId: string): string {
   return diffId.slice('sha256:'.length);
 }

@@ -1,9 +1,9 @@
 import type { Image } from './record.ts';
 
-/** True when a pattern is the image's id or one of its names; `*` in it stands for any text. */
-export function isPinned({ id, tags, digests }: Image, patterns: readonly string[]): boolean {
+/** True for an image that cannot be removed here, and when a pattern is its id or one of its names; `*` in it stands for any text. */
+export function isPinned({ id, tags, digests, additionalStore }: Image, patterns: readonly string[]): boolean {
   const names = [id, ...tags, ...digests];
-  return patterns.map(matcher).some((matches) => names.some(matches));
+  return additionalStore !== '' || patterns.map(matcher).some((matches) => names.some(matches));
 }
 
 /** Tells of a text whether it is as the pattern says; `*` stands for any text. */

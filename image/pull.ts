@@ -1,6 +1,7 @@
 import { whileDoing } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import { type Log, timed } from '../api/observe.ts';
+import type { AdditionalStores } from './additional.ts';
 import { createFlights, waitFor } from './flights.ts';
 import { fetchLayer } from './fetch.ts';
 import { adopt, install, type Installing, type InstallOptions, namesOfChosen } from './install.ts';
@@ -32,6 +33,7 @@ export type PullOptions = Omit<InstallOptions, 'downloads'> & {
   log: Log;
   /** What may be pulled for pods of a namespace. */
   verification: (namespace: string) => Promise<Verification>;
+  additional: AdditionalStores;
   publish: Publish;
 };
 
@@ -87,7 +89,7 @@ export function createPuller(options: PullOptions): Puller {
     progress,
     async pull({ reference, auth, namespace = '', platform = options.platform, signal }) {
       try {
-        const said = await conf.refresh();
+        const [said] = await Promise.all([conf.refresh(), options.additional.look()]);
         const references = candidates(reference, said);
         const helpers = said.credentialHelpers;
         const credentials = await credentialsFor({ auth, namespace, reference, helpers }, options.credentials);

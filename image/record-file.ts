@@ -70,6 +70,7 @@ export function readStored(json: Json): Stored {
     annotations: textMapIn(file['annotations'], 'annotations'),
     artifactType: textIn(file['artifactType'], 'artifactType'),
     pulledAtNs: integerIn(file['pulledAtNs'], 'pulledAtNs'),
+    additionalStore: '',
   };
   const names = listIn(file['names'], 'names').map((item) => readName(objectIn(item, 'names[]')));
   return { image, names, usages: readUsages(file['layers']), sequence: Number(file['sequence']) };

@@ -16,27 +16,38 @@ const readsAtATime = 16;
  */
 export async function readFolder(folder: string, log: Log): Promise<Stored[]> {
   const names = await readdir(folder);
+  const { stored, unreadable } = await readRecords(folder, names, (path) => readFile(path, 'utf8'));
+  for (const name of names) if (name.endsWith(unfinishedSuffix)) await rm(join(folder, name));
+  for (const { path, error } of unreadable) await putAside(path, error, log);
+  return stored;
+}
+
+/** Records in the order in which they were written, and the files that cannot be read as such. */
+export type RecordsRead = { stored: Stored[]; unreadable: { path: string; error: RuntimeError }[] };
+
+/** What the files of those names in the folder hold; changes nothing. Throws `unsupported` for one of a newer release. */
+export async function readRecords(folder: string, names: readonly string[], read: (path: string) => Promise<string>): Promise<RecordsRead> {
   const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name));
-  const files = await inParallel(readsAtATime, paths, readJson);
+  const files = await inParallel(readsAtATime, paths, (path) => readJson(path, read));
   for (const { path, json } of files)
     if (!(json instanceof RuntimeError)) refuseNewer({ path, version: versionOf(json), known: fileVersion });
-  for (const name of names) if (name.endsWith(unfinishedSuffix)) await rm(join(folder, name));
-  const stored: Stored[] = [];
+  const found: RecordsRead = { stored: [], unreadable: [] };
   for (const file of files) {
     try {
-      stored.push(storedIn(file));
+      found.stored.push(storedIn(file));
     } catch (error) {
-      await putAside(file.path, asRuntimeError(error), log);
+      found.unreadable.push({ path: file.path, error: asRuntimeError(error) });
     }
   }
-  return stored.sort((one, other) => one.sequence - other.sequence);
+  found.stored.sort((one, other) => one.sequence - other.sequence);
+  return found;
 }
 
 type RecordFile = { path: string; json: Json | RuntimeError };
 
-async function readJson(path: string): Promise<RecordFile> {
+async function readJson(path: string, read: (path: string) => Promise<string>): Promise<RecordFile> {
   try {
-    return { path, json: parseObject(await readFile(path, 'utf8'), 'the record') };
+    return { path, json: parseObject(await read(path), 'the record') };
   } catch (error) {
     return { path, json: asRuntimeError(error) };
   }

@@ -43,6 +43,8 @@ export type Image = {
   annotations: Record<string, string>;
   /** Wall clock of the pull that brought it, nanoseconds since 1970. */
   pulledAtNs: bigint;
+  /** Root of the additional store that it lies in, read-only; empty for an image of our own. */
+  additionalStore: string;
 };
 
 /** One pull; `namespace` is that of the pod it is for, when there is one. */
@@ -87,7 +89,10 @@ export type Images = {
    * until its end. Throws `not-found`.
    */
   save(references: readonly string[], signal: AbortSignal): AsyncIterable<Buffer>;
-  /** Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it. */
+  /**
+   * Removes the image with all its tags; an unknown one is fine. `in-use` names what holds it; `wrong-state` the additional
+   * store that it lies in.
+   */
   remove(reference: string): Promise<void>;
   /** Removes the images that nobody uses and that `wanted`, asked last of all, says. */
   prune(wanted: (image: Image) => boolean): Promise<Pruned[]>;

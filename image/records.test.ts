@@ -36,6 +36,7 @@ function imageOf(text: string): Image {
     artifactType: 'application/x',
     annotations: { 'a"': '\n' },
     pulledAtNs: 1n,
+    additionalStore: '',
   };
 }
 

@@ -26,6 +26,7 @@ export function removals(options: RemoveOptions): Pick<Images, 'remove' | 'prune
       const gone = await inTurn(async () => {
         const image = find(reference);
         if (image === undefined) return undefined;
+        requireOwn(image, reference);
         requireUnused(image.id, reference, holders(image));
         await records.remove(image.id);
         return image;
@@ -45,6 +46,12 @@ export function removals(options: RemoveOptions): Pick<Images, 'remove' | 'prune
       return pruned;
     },
   };
+}
+
+/** Throws `wrong-state` for an image that lies in an additional store alone. */
+function requireOwn({ id, additionalStore }: Image, reference: string): void {
+  if (additionalStore === '') return;
+  throw new RuntimeError('wrong-state', `image ${reference} (${id}) lies in the additional store ${additionalStore}, which is read-only: remove it by the daemon whose store that is`);
 }
 
 /** Throws `in-use` with the users' names when there are any. */

@@ -6,6 +6,8 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
+import { type AdditionalStores, openAdditionalStores } from './additional.ts';
+import { layerPathIn } from './additional-store.ts';
 import { loadImages } from './archive/load.ts';
 import { type SaveAsk, saveImages } from './archive/save.ts';
 import type { Stall } from './fetch.ts';
@@ -26,11 +28,14 @@ import { meanings } from './registry/endpoint.ts';
 import { createHttp } from './registry/http.ts';
 import { openRecords, type Records } from './records.ts';
 import { removals } from './remove.ts';
+import { type View, viewOf } from './view.ts';
 
 /** What the images need from around them. */
 export type ImagesOptions = {
   /** Holds `images/`, `layers/` and `tmp/`; made by the caller. */
   root: string;
+  /** Roots of other daemons' images, which are only read. */
+  additionalStores: readonly string[];
   engine: Engine;
   /** Path of registries.conf; `<path>.d` is read too. */
   registriesConf: string;
@@ -56,8 +61,11 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const { root, engine, log } = options;
   const records = await openRecords(join(root, 'images'), log);
   const wanted = new Set(records.catalog.list().flatMap((image) => image.layers));
-  const layers = await openLayers({ root, engine, log, wanted, known: records.usages });
-  await dropIncomplete(records, layers, log);
+  const additional = await openAdditionalStores(options.additionalStores, options);
+  const elsewhere = additional.current;
+  const layers = await openLayers({ root, engine, log, wanted, known: records.usages, elsewhere: (diffId) => elsewhere().layer(diffId) });
+  await dropIncomplete(records, layers, additional, log);
+  const view = viewOf({ own: records.catalog, layers, elsewhere });
   const conf = openConfFile(options.registriesConf);
   await conf.refresh().catch((error: unknown) => log.error('no image can be pulled', { error: String(error) }));
 
@@ -69,16 +77,18 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const { authFiles, namespaceAuthDir } = options;
   const credentials = { authFiles, namespaceAuthDir, helper: credentialHelper(engine), log };
   const signatures = await openSignatures(join(root, 'signatures'), log);
-  await signatures.keepOnly(new Set(records.catalog.list().flatMap(({ digests }) => digests.map(digestIn))));
+  await signatures.keepOnly(new Set([...records.catalog.list(), ...view.list()].flatMap(({ digests }) => digests.map(digestIn))));
   const http = createHttp();
   const verification = verifications(options.verification, { engine, http, temporary: join(root, 'tmp'), signatures });
   const leases = createLeases();
   const { touch } = leases;
-  const puller = createPuller({ ...options, verification, credentials, platform, records, layers, conf, inTurn, dropUnused, touch });
+  const puller = createPuller({ ...options, verification, credentials, platform, records, view, additional, layers, conf, inTurn, dropUnused, touch });
   const holders = ({ id }: Image): string[] => [...options.usedBy(id), ...leases.holders(id)];
-  const find = (reference: string): Image | undefined => findImage(reference, records, conf);
+  const find = (reference: string): Image | undefined => findImage(reference, view, conf);
+  const pathIn = ({ additionalStore }: Image, diffId: string): string =>
+    additionalStore === '' ? layers.pathOf(diffId) : layerPathIn(additionalStore, diffId);
   return {
-    list: records.catalog.list,
+    list: view.list,
     find,
     pull: puller.pull,
     allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, usedAs(image, name, conf.current())),
@@ -87,17 +97,17 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     load: (ask) => loadImages(ask, { engine, platform, limits: options.layerLimits, temporary: layers.temporary, install: puller.install }),
     save: (references, signal) =>
       saveKept(references.map((reference) => saveAsk(reference, find(reference))), leases, (asks) =>
-        saveImages(asks, { engine, temporary: layers.temporary, pathOf: layers.pathOf }, signal),
+        saveImages(asks, { engine, temporary: layers.temporary, pathOf: pathIn }, signal),
       ),
-    ...removals({ records, find, holders, inTurn, dropUnused, publish: options.publish }),
+    ...removals({ records, find: (reference) => find(reference) ?? findImage(reference, records.catalog, conf), holders, inTurn, dropUnused, publish: options.publish }),
     holders,
     toldAtNs: leases.touchedAtNs,
     lease(imageId) {
-      if (records.catalog.byId(imageId) === undefined)
+      if (view.byId(imageId) === undefined)
         throw new RuntimeError('not-found', `image ${imageId} is not here`);
       return leases.take(imageId);
     },
-    layerPaths: (image) => [...new Set(image.layers.toReversed())].map(layers.pathOf),
+    layerPaths: (image) => [...new Set(image.layers.toReversed())].map((diffId) => pathIn(image, diffId)),
     usage: layers.usage,
     usageOf: layers.usageOf,
     async close() {
@@ -125,11 +135,18 @@ async function* saveKept(asks: readonly SaveAsk[], leases: Leases, save: (asks: 
   }
 }
 
-/** An image whose layer is missing cannot run: without its record the next pull brings it whole. */
-async function dropIncomplete(records: Records, layers: Layers, log: Log): Promise<void> {
+/**
+ * An image whose layer is missing cannot run: without its record the next pull brings it whole. One whose layer may lie in
+ * an additional store that cannot be read now keeps its record, and what containers of it may stand on.
+ */
+async function dropIncomplete(records: Records, layers: Layers, additional: AdditionalStores, log: Log): Promise<void> {
   for (const image of records.catalog.list()) {
     const missing = image.layers.find((diffId) => !layers.has(diffId));
     if (missing === undefined) continue;
+    if (!additional.allRead()) {
+      log.warn('image left out, a layer of it is missing and an additional image store cannot be read', { image: image.id, layer: missing });
+      continue;
+    }
     log.warn('image dropped, a layer of it is missing: pull it again', { image: image.id, layer: missing });
     await records.remove(image.id);
     await discardUnused(image.layers, records, layers);
@@ -147,7 +164,7 @@ function pullsOf(reference: string, pulls: PullProgress[], conf: ConfFile): Pull
   return pulls.filter(({ image }) => names.includes(image));
 }
 
-function findImage(reference: string, { catalog }: Records, conf: ConfFile): Image | undefined {
+function findImage(reference: string, catalog: View, conf: ConfFile): Image | undefined {
   const hex = reference.replace(/^sha256:/, '');
   const exact = catalog.byId(`sha256:${hex}`);
   if (exact !== undefined) return exact;
@@ -166,7 +183,7 @@ function findImage(reference: string, { catalog }: Records, conf: ConfFile): Ima
 async function discardUnused(diffIds: readonly string[], records: Records, layers: Layers): Promise<LayerUsage> {
   const used = new Set(records.catalog.list().flatMap((image) => image.layers));
   const unused = [...new Set(diffIds)].filter(
-    (diffId) => layers.has(diffId) && !used.has(diffId) && !layers.isClaimed(diffId),
+    (diffId) => layers.isOwn(diffId) && !used.has(diffId) && !layers.isClaimed(diffId),
   );
   const freed = unused.map(layers.usageOf).reduce(addUsage, noUsage);
   await layers.discard(unused);

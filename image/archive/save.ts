@@ -9,7 +9,7 @@ import type { Image } from '../record.ts';
 import { parseObject } from '../shape.ts';
 
 /** What saving needs. */
-export type SaveOptions = { engine: Engine; temporary: () => string; pathOf: (diffId: string) => string };
+export type SaveOptions = { engine: Engine; temporary: () => string; pathOf: (image: Image, diffId: string) => string };
 
 /** An image to save under these of its tags. */
 export type SaveAsk = { image: Image; tags: readonly string[] };
@@ -31,7 +31,7 @@ export async function* saveImages(asks: readonly SaveAsk[], options: SaveOptions
   const packed = new Map<string, Descriptor>();
   for (const ask of asks) {
     for (const diffId of new Set(ask.image.layers)) {
-      if (!packed.has(diffId)) packed.set(diffId, yield* layerBlob(diffId, written, options, signal));
+      if (!packed.has(diffId)) packed.set(diffId, yield* layerBlob(options.pathOf(ask.image, diffId), written, options, signal));
     }
     const layers = ask.image.layers.map((diffId) => packed.get(diffId) as Descriptor);
     const config = yield* textBlob(configOf(ask.image, layers), types.config, written);
@@ -49,14 +49,14 @@ export async function* saveImages(asks: readonly SaveAsk[], options: SaveOptions
 }
 
 async function* layerBlob(
-  diffId: string,
+  directory: string,
   written: Set<string>,
-  { engine, temporary, pathOf }: SaveOptions,
+  { engine, temporary }: SaveOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, Descriptor> {
   const target = temporary();
   try {
-    const packed = await engine.call('packLayer', { directory: pathOf(diffId), target }, { signal });
+    const packed = await engine.call('packLayer', { directory, target }, { signal });
     const { digest } = packed;
     const sizeBytes = Number(packed.sizeBytes);
     if (!written.has(digest)) {
@@ -68,7 +68,7 @@ async function* layerBlob(
     return { mediaType: types.layer, digest, sizeBytes };
   } catch (error) {
     signal.throwIfAborted();
-    throw whileDoing(`cannot pack layer ${diffId}`, error);
+    throw whileDoing(`cannot pack layer ${directory}`, error);
   } finally {
     await rm(target, { force: true });
   }
