@@ -98,6 +98,7 @@ test('settings that cannot work together are refused', (t) => {
   t.is(run(t, ['--default-runtime', 'kata', '--runtime', 'kata=/usr/bin/kata']).defaultRuntime, 'kata');
   t.regex(refusal(t, ['--stream-tls-cert', '/c']), /--stream-tls-cert and --stream-tls-key need each other/);
   t.regex(refusal(t, ['--stream-tls-client-ca', '/c']), /--stream-tls-client-ca \/c needs --stream-tls-cert/);
+  t.regex(refusal(t, ['--image-store', '/i', '--additional-image-stores', '/a,/i/']), /--additional-image-stores names \/i, which is this daemon's own/);
   t.regex(refusal(t, ['--state', `/${'x'.repeat(100)}`]), /--state .* is longer than/);
 });
 

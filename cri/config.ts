@@ -82,5 +82,9 @@ function check(config: Config): Config {
   if (config.defaultRuntime !== '' && !runtimes.includes(config.defaultRuntime)) {
     throw new RuntimeError('invalid', `--default-runtime ${config.defaultRuntime} is not configured; there are ${runtimes.join(', ')}`);
   }
+  const ownStore = config.imageStore || config.root;
+  if (config.additionalImageStores.includes(ownStore)) {
+    throw new RuntimeError('invalid', `--additional-image-stores names ${ownStore}, which is this daemon's own`);
+  }
   return config;
 }

@@ -23,11 +23,12 @@ export const lookLimitMs = 5_000;
 const recordMaxBytes = 4 << 20;
 const readsAtATime = 4;
 
-const script = 'cd "$0" && ls -lic --full-time images && echo / && exec ls -1 layers';
+const script = 'cd "$0" && ls -lic --full-time images && echo / && ls -1 layers && echo .';
 
 /**
  * Lists the store below `root` by a program that is killed when its time is over: this process must never wait for a file
- * system that hangs. Throws `timeout`, `unavailable` with what the program says.
+ * system that hangs. Throws `timeout`, `exhausted`, and `corrupt` with
+ * what the program says.
  */
 export async function listStore(root: string, engine: Engine): Promise<Listing> {
   const { exitCode, stdout, stderr } = await engine.call('run', {
@@ -41,8 +42,9 @@ export async function listStore(root: string, engine: Engine): Promise<Listing> 
   if (exitCode !== 0) throw new RuntimeError('corrupt', stderr.trim() || `the program that lists it ended with ${exitCode}`);
   const lines = stdout.split('\n');
   const middle = lines.indexOf('/');
+  if (lines.at(-2) !== '.') throw new RuntimeError('exhausted', 'it has more images and layers than fit one listing of 1 MiB');
   const records = lines.slice(0, middle).map((line) => line.split(' ').at(-1) ?? '').filter((name) => name.endsWith('.json'));
-  return { text: stdout, records, layers: new Set(lines.slice(middle + 1)) };
+  return { text: stdout, records, layers: new Set(lines.slice(middle + 1, -2)) };
 }
 
 /** Reads what was listed; changes nothing. Throws `unsupported` for a store of a newer release. */

@@ -29,7 +29,8 @@ export async function openAdditionalStores(roots: readonly string[], { engine, l
     current() {
       if (stores.every((store, at) => store.content() === seen[at])) return current;
       seen = stores.map((store) => store.content());
-      return (current = joined(seen));
+      current = joined(seen);
+      return current;
     },
     allRead: () => stores.every((store) => store.content() !== nothing),
     look: async () => void (await Promise.all(stores.map((store) => store.look()))),
@@ -51,7 +52,7 @@ function oneStore(root: string, engine: Engine, log: Log): OneStore {
   let hangs = false;
   let broken: ReadonlySet<string> = new Set();
   const cannot = (error: unknown): void => {
-    const { message } = asRuntimeError(error);
+    const message = isKind(error, 'timeout') ? `its file system hangs, ${lookLimitMs} ms are over` : asRuntimeError(error).message;
     if (message !== told) log.warn('additional image store cannot be read: nothing of it counts until a pull finds that it can be', { store: root, error: message });
     told = message;
     hangs = isKind(error, 'timeout');
@@ -86,7 +87,7 @@ function oneStore(root: string, engine: Engine, log: Log): OneStore {
       if (hangs) return;
       const ended = new AbortController();
       const late = sleep(lookLimitMs + 1_000, 'late', { signal: ended.signal, ref: false }).catch(() => 'ended');
-      if ((await Promise.race([looking, late])) === 'late') cannot(new RuntimeError('timeout', 'its file system hangs'));
+      if ((await Promise.race([looking, late])) === 'late') cannot(new RuntimeError('timeout', 'late'));
       ended.abort();
     },
   };

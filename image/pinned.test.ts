@@ -6,6 +6,7 @@ const image = {
   id: `sha256:${'a'.repeat(64)}`,
   tags: ['registry.k8s.io/pause:3.10', 'quay.io/tools/agent:v1'],
   digests: [`quay.io/tools/agent@sha256:${'b'.repeat(64)}`],
+  additionalStore: '',
 } as Image;
 
 const cases: [pattern: string, pinned: boolean][] = [
@@ -26,4 +27,8 @@ for (const [pattern, pinned] of cases) {
 test('one pattern of many is enough, none pins nothing', (t) => {
   t.true(isPinned(image, ['docker.io/*', '*/agent:v1']));
   t.false(isPinned(image, []));
+});
+
+test('an image of an additional store is pinned whatever the patterns', (t) => {
+  t.true(isPinned({ ...image, additionalStore: '/mnt/store' }, []));
 });

@@ -14,27 +14,25 @@ export type ViewOptions = { own: View; layers: Pick<Layers, 'has'>; elsewhere: (
  * of our own is left out while layers of it lie in an additional store that cannot be read.
  */
 export function viewOf({ own, layers, elsewhere }: ViewOptions): View {
-  let made: { of: readonly [readonly Image[], Elsewhere]; images: ReadonlyMap<string, Image> } | undefined;
-  let listing: readonly Image[] = [];
-  const images = (): ReadonlyMap<string, Image> => {
+  let made: { ours: readonly Image[]; theirs: Elsewhere; list: readonly Image[]; byId: ReadonlyMap<string, Image> } | undefined;
+  const now = (): NonNullable<typeof made> => {
     const [ours, theirs] = [own.list(), elsewhere()];
-    if (made?.of[0] === ours && made.of[1] === theirs) return made.images;
+    if (made?.ours === ours && made.theirs === theirs) return made;
     const usable = ours.filter((image) => image.layers.every(layers.has));
     const ids = new Set(usable.map(({ id }) => id));
     const others = theirs.catalog.list().filter(({ id }) => !ids.has(id));
     const isFree = (name: string): boolean => !ids.has(own.byName(name)?.id ?? '');
-    const all = [...usable, ...others.map((image) => withNames(image, isFree))];
-    made = { of: [ours, theirs], images: new Map(all.map((image) => [image.id, image])) };
-    listing = all;
-    return made.images;
+    const list = [...usable, ...others.map((image) => withNames(image, isFree))];
+    made = { ours, theirs, list, byId: new Map(list.map((image) => [image.id, image])) };
+    return made;
   };
-  const byId = (id: string): Image | undefined => images().get(id);
+  const byId = (id: string): Image | undefined => now().byId.get(id);
   return {
-    list: () => (images(), listing),
+    list: () => now().list,
     byId,
     byName: (name) => byId(own.byName(name)?.id ?? '') ?? byId(elsewhere().catalog.byName(name)?.id ?? ''),
     byPrefix(hex) {
-      const found = [...images().values()].filter(({ id }) => id.startsWith(`sha256:${hex}`));
+      const found = now().list.filter(({ id }) => id.startsWith(`sha256:${hex}`));
       return found.length === 1 ? found[0] : undefined;
     },
   };
