@@ -50,7 +50,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
 
   const [images, network, runtimes, host] = await Promise.all([
     openImages({
-      root: imageRoot, additionalStores: config.additionalImageStores, engine, registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
+      root: imageRoot, additionalStores: config.additionalImageStores, engine,
+      registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
       namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), verification: verification(config),
       stall: { ms: config.pullStallTimeout, bytes: config.pullStallBytes }, ...observers, usedBy: (id) => users(store, id),
     }),

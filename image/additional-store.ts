@@ -27,8 +27,7 @@ const script = 'cd "$0" && ls -lic --full-time images && echo / && ls -1 layers 
 
 /**
  * Lists the store below `root` by a program that is killed when its time is over: this process must never wait for a file
- * system that hangs. Throws `timeout`, `exhausted`, and `corrupt` with
- * what the program says.
+ * system that hangs. Throws `timeout`, `exhausted`, and `corrupt` with what the program says.
  */
 export async function listStore(root: string, engine: Engine): Promise<Listing> {
   const { exitCode, stdout, stderr } = await engine.call('run', {

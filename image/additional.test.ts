@@ -170,7 +170,7 @@ test.serial('records of a newer release, broken ones and images without a layer 
   t.deepEqual([newer, broken].map(recordsIn), before);
 });
 
-test.serial('an image of ours whose layer lies in a store that is away is left out, keeps its own layers, and is back with the store', async (t) => {
+test.serial('an image of ours whose layer lies in a store that is away, or that a container uses, is left out, keeps its own layers, and is back with the store', async (t) => {
   const store = await filled(t, { app: ['shared', 'b'] });
   const opened = await openedOver(t, store);
   serve('other', ['shared', 'own']);
@@ -181,6 +181,11 @@ test.serial('an image of ours whose layer lies in a store that is away is left o
   t.is(opened.images.find(image.id), undefined);
   t.is(opened.kept().length, 1);
   renameSync(`${store}-away`, store);
+  for (const path of recordsIn(store)) renameSync(path, `${path}.away`);
+  opened.users.set(image.id, ['container c']);
+  await opened.reopen();
+  t.deepEqual([opened.images.list(), opened.kept().length], [[], 1]);
+  for (const path of recordsIn(store)) renameSync(path, path.replace('.away', ''));
   registry.seen.length = 0;
   t.deepEqual(await pullBy(opened, 'other:v1'), image);
   t.is(blobsAsked(), 0);

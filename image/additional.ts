@@ -16,7 +16,7 @@ export type AdditionalStores = {
   current(): Elsewhere;
   /** Looks at all of them again. What cannot be read is logged, and nothing of it counts until it can. */
   look(): Promise<void>;
-  /** True when all of them could be read the last time. */
+  /** True when all of them could be read the last time, and every record in them. */
   allRead(): boolean;
 };
 
@@ -32,7 +32,7 @@ export async function openAdditionalStores(roots: readonly string[], { engine, l
       current = joined(seen);
       return current;
     },
-    allRead: () => stores.every((store) => store.content() !== nothing),
+    allRead: () => stores.every((store) => store.content() !== nothing && store.content().unreadable.length === 0),
     look: async () => void (await Promise.all(stores.map((store) => store.look()))),
   };
   await additional.look();

@@ -6,7 +6,7 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
-import { type AdditionalStores, openAdditionalStores } from './additional.ts';
+import { openAdditionalStores } from './additional.ts';
 import { layerPathIn } from './additional-store.ts';
 import { loadImages } from './archive/load.ts';
 import { type SaveAsk, saveImages } from './archive/save.ts';
@@ -64,7 +64,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const additional = await openAdditionalStores(options.additionalStores, options);
   const elsewhere = additional.current;
   const layers = await openLayers({ root, engine, log, wanted, known: records.usages, elsewhere: (diffId) => elsewhere().layer(diffId) });
-  await dropIncomplete(records, layers, additional, log);
+  await dropIncomplete(records, layers, { mayBeBack: ({ id }) => !additional.allRead() || options.usedBy(id).length > 0, log });
   const view = viewOf({ own: records.catalog, layers, elsewhere });
   const conf = openConfFile(options.registriesConf);
   await conf.refresh().catch((error: unknown) => log.error('no image can be pulled', { error: String(error) }));
@@ -137,14 +137,14 @@ async function* saveKept(asks: readonly SaveAsk[], leases: Leases, save: (asks: 
 
 /**
  * An image whose layer is missing cannot run: without its record the next pull brings it whole. One whose layer may lie in
- * an additional store that cannot be read now keeps its record, and what containers of it may stand on.
+ * an additional store that cannot be read now, or that containers stand on, keeps its record and its other layers.
  */
-async function dropIncomplete(records: Records, layers: Layers, additional: AdditionalStores, log: Log): Promise<void> {
+async function dropIncomplete(records: Records, layers: Layers, { mayBeBack, log }: { mayBeBack: (image: Image) => boolean; log: Log }): Promise<void> {
   for (const image of records.catalog.list()) {
     const missing = image.layers.find((diffId) => !layers.has(diffId));
     if (missing === undefined) continue;
-    if (!additional.allRead()) {
-      log.warn('image left out, a layer of it is missing and an additional image store cannot be read', { image: image.id, layer: missing });
+    if (mayBeBack(image)) {
+      log.warn('image left out, a layer of it is missing: pull it again', { image: image.id, layer: missing });
       continue;
     }
     log.warn('image dropped, a layer of it is missing: pull it again', { image: image.id, layer: missing });
