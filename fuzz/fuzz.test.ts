@@ -11,14 +11,14 @@ import { targets } from './targets.ts';
 const seed = Number(process.env['BERTH_SEED'] ?? randomInt(1 << 30));
 
 for (const [name, target] of Object.entries(targets)) {
-  test(`whatever bytes it gets, the parser of ${name} keeps to its properties`, (t) => {
+  test(`whatever bytes it gets, the parser of ${name} keeps to its properties`, async (t) => {
     t.log(`BERTH_SEED=${seed} replays this`);
-    const { executions } = fuzz(name, target, { executions: 500, seconds: 1, seed });
+    const { executions } = await fuzz(name, target, { executions: 500, seconds: 1, seed });
     t.true(executions >= target.seeds.length);
   });
 }
 
-test('an input that breaks a property is kept, told with seed and execution, and tried first from then on', (t) => {
+test('an input that breaks a property is kept, told with seed and execution, and tried first from then on', async (t) => {
   const corpora = mkdtempSync(join(tmpdir(), 'berth-fuzz-'));
   t.teardown(() => rmSync(corpora, { recursive: true }));
   const target = {
@@ -28,10 +28,10 @@ test('an input that breaks a property is kept, told with seed and execution, and
       return `${input.length}`;
     },
   };
-  const run = (executions: number) => t.throws(() => fuzz('short', target, { executions, seconds: 60, seed: 5, corpora }))?.message ?? '';
-  t.regex(run(10_000), /fuzz target short, seed 5, execution \d+, input .*\/short\/crash-[0-9a-f]{16}: Error: longer than it may be/);
+  const run = async (executions: number) => (await t.throwsAsync(fuzz('short', target, { executions, seconds: 60, seed: 5, corpora })))?.message ?? '';
+  t.regex(await run(10_000), /fuzz target short, seed 5, execution \d+, input .*\/short\/crash-[0-9a-f]{16}: Error: longer than it may be/);
   t.is(readdirSync(join(corpora, 'short')).length, 1);
-  t.regex(run(0), /seed 5, execution 1, input/);
+  t.regex(await run(0), /seed 5, execution 1, input/);
 });
 
 test('the same seed makes the same inputs, another makes others', (t) => {

@@ -38,13 +38,13 @@ const bounds: Bounds = {
 
 let failed = 0;
 for (const name of values.target === undefined ? names : [values.target]) {
-  const ok = name in targets ? run(name) : runNative(name);
+  const ok = name in targets ? await run(name) : runNative(name);
   if (!ok) failed++;
 }
 console.log(`fuzz: ${failed} targets failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-function run(name: string): boolean {
+async function run(name: string): Promise<boolean> {
   const target = targets[name];
   if (target === undefined) return false;
   try {
@@ -52,7 +52,7 @@ function run(name: string): boolean {
       console.log(`${name}: ${attempt(name, target, readFileSync(values.input), { seed: 0, execution: 0 })}`);
       return true;
     }
-    const { executions, seconds, endings } = fuzz(name, target, bounds);
+    const { executions, seconds, endings } = await fuzz(name, target, bounds);
     const rssBytes = process.memoryUsage().rss;
     console.log(`${name}: ${executions} executions, ${endings} endings, ${seconds.toFixed(0)} s, ${Math.round(rssBytes / 2 ** 20)} MiB, seed ${bounds.seed}`);
     return rssBytes <= maxRssBytes;

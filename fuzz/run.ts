@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Random, random } from '../e2e/harness/random.ts';
 import { mutated } from './mutate.ts';
 
@@ -24,7 +25,7 @@ const maxKept = 1000;
 const kept = join(import.meta.dirname, 'corpus');
 
 /** Runs a target on its corpus as it is, then on changed inputs. An input that breaks a property becomes a file of the corpus. */
-export function fuzz(name: string, target: Target, { executions, seconds, seed, corpora = kept }: Bounds): Outcome {
+export async function fuzz(name: string, target: Target, { executions, seconds, seed, corpora = kept }: Bounds): Promise<Outcome> {
   const given = [...target.seeds.map((each) => Buffer.from(each)), ...corpusOf(join(corpora, name))];
   const inputs = [...given];
   const dice = random(seed);
@@ -32,6 +33,8 @@ export function fuzz(name: string, target: Target, { executions, seconds, seed, 
   const from = performance.now();
   let done = 0;
   for (; done < given.length || (done < executions && performance.now() - from < seconds * 1000); done++) {
+    // What native code holds, such as inflaters, is let go between turns of the event loop only.
+    if (done % 1000 === 999) await nextTurn();
     const input = done < given.length ? given[done] ?? Buffer.alloc(0) : mutated(inputs, dice);
     const ending = attempt(name, target, input, { seed, execution: done, folder: join(corpora, name) });
     if (endings.has(ending) || endings.size >= maxKept) continue;
