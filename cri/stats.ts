@@ -1,6 +1,7 @@
 import { type ContainerAttributes, type ContainerStats, type ContainerStatsFilter, type Draft, encode, encodedList, type PodSandboxStats, type PodSandboxStatsFilter } from '../api/cri.ts';
 import type { CgroupSample, InterfaceSample, Pressure } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
+import { wallClockNs } from '../host/clock.ts';
 import { knownContainer } from '../pod/container/start.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
@@ -102,7 +103,7 @@ function figures(context: PodContext, { cgroup, nanoCores, layer }: ContainerSam
 
 function podStats(context: PodContext, { sandbox, cgroup, nanoCores, interfaces, containers }: PodSample): Draft<PodSandboxStats> {
   const { id, name, uid, namespace, attempt, labels, annotations } = sandbox;
-  const timestamp = cgroup?.atNs ?? `${BigInt(Date.now()) * 1_000_000n}`;
+  const timestamp = cgroup?.atNs ?? `${wallClockNs()}`;
   return {
     attributes: { id, metadata: { name, uid, namespace, attempt }, labels, annotations },
     linux: {

@@ -1,6 +1,7 @@
 import type { LayerLimits } from '../api/engine.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { timed, type Meter } from '../api/observe.ts';
+import { wallClockNs } from '../host/clock.ts';
 import type { Engine } from '../host/engine.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Name } from './catalog.ts';
@@ -149,7 +150,7 @@ function recordOf({ manifest, digest, rawConfig, parsed }: Chosen): Image {
     rawConfig,
     annotations: manifest.annotations,
     artifactType: manifest.artifactType,
-    pulledAtNs: BigInt(Date.now()) * 1_000_000n,
+    pulledAtNs: wallClockNs(),
     additionalStore: '',
   };
 }

@@ -1,5 +1,6 @@
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
+import { wallClockNs } from '../host/clock.ts';
 
 /** How far one layer that a pull fetches is, in compressed bytes. */
 export type LayerProgress = { readonly digest: string; readonly bytes: number; readonly totalBytes: number };
@@ -44,7 +45,7 @@ export function openProgress({ log, meter, publish, eventEveryMs = 1_000, logEve
     const nowMs = performance.now();
     for (const pull of pulls) {
       const state = stateOf(pull);
-      publish({ type: 'image.pulling', atNs: BigInt(Date.now()) * 1_000_000n, image: pull.image, progress: state });
+      publish({ type: 'image.pulling', atNs: wallClockNs(), image: pull.image, progress: state });
       if (nowMs - pull.loggedMs < logEveryMs) continue;
       pull.loggedMs = nowMs;
       log.info('pulling', { ...lineOf(state), seconds: Math.round((nowMs - pull.sinceMs) / 1000) });

@@ -1,6 +1,7 @@
 import { whileDoing } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import { type Log, timed } from '../api/observe.ts';
+import { wallClockNs } from '../host/clock.ts';
 import type { AdditionalStores } from './additional.ts';
 import { createFlights, waitFor } from './flights.ts';
 import { fetchLayer } from './fetch.ts';
@@ -143,7 +144,7 @@ async function counted(
     meter.count('image_pulls_succeeded');
     publish({
       type: 'image.pulled',
-      atNs: BigInt(Date.now()) * 1_000_000n,
+      atNs: wallClockNs(),
       image: references.map(formatReference).join(' or '),
     });
     return image;

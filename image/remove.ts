@@ -1,5 +1,6 @@
 import { RuntimeError } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
+import { wallClockNs } from '../host/clock.ts';
 import type { LayerUsage } from './layers.ts';
 import type { Image, Images, Pruned } from './record.ts';
 import type { Records } from './records.ts';
@@ -20,7 +21,7 @@ export type RemoveOptions = {
 export function removals(options: RemoveOptions): Pick<Images, 'remove' | 'prune'> {
   const { records, find, holders, inTurn, dropUnused } = options;
   const told = (image: string): void =>
-    options.publish({ type: 'image.removed', atNs: BigInt(Date.now()) * 1_000_000n, image });
+    options.publish({ type: 'image.removed', atNs: wallClockNs(), image });
   return {
     async remove(reference) {
       const gone = await inTurn(async () => {

@@ -2,6 +2,7 @@ import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import type { OciRuntime } from '../api/shim.ts';
 import type { CgroupDriver, Hierarchies } from '../host/cgroup.ts';
+import { wallClockNs } from '../host/clock.ts';
 import type { Engine } from '../host/engine.ts';
 import type { KeyedQueue } from '../host/queue.ts';
 import type { Images } from '../image/record.ts';
@@ -61,7 +62,7 @@ export type Runtimes = { byName: ReadonlyMap<string, Handler>; defaultName: stri
 
 /** Wall clock, nanoseconds since 1970 (millisecond resolution), decimal. */
 export function nowNs(): string {
-  return (BigInt(Date.now()) * 1_000_000n).toString();
+  return wallClockNs().toString();
 }
 
 /** How long the kernel may take to end the processes of a killed cgroup, in milliseconds. */

@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { decode } from '../../api/cri.ts';
 import type { GroupMeasure, InterfaceSample } from '../../api/engine.ts';
+import { wallClockNs } from '../../host/clock.ts';
 import { containerCgroupPath } from '../container/plan.ts';
 import type { PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
@@ -58,7 +59,7 @@ function facts(container: Container, measured: GroupMeasure, names: string[]): O
     limits,
     cpuShares: BigInt(decode('ContainerConfig', container.config).linux?.resources?.cpu_shares ?? 0),
     startedAtNs: BigInt(container.startedAtNs),
-    atNs: BigInt(Date.now()) * 1_000_000n,
+    atNs: wallClockNs(),
     deviceName,
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../api/observe.ts';
+import { wallClockNs } from '../../host/clock.ts';
 import type { Engine } from '../../host/engine.ts';
 
 /** What a writable layer takes, and when it was counted. */
@@ -33,7 +34,7 @@ export function writableLayers(engine: Engine, log: Log): WritableLayers {
       const batch = [...due];
       due.clear();
       const { usage } = await engine.call('diskUsage', { paths: batch.map(([, path]) => path) });
-      const atNs = BigInt(Date.now()) * 1_000_000n;
+      const atNs = wallClockNs();
       batch.forEach(([id], at) => {
         const found = usage[at];
         if (found && asked.has(id)) counts.set(id, { bytes: BigInt(found.bytes), inodes: BigInt(found.inodes), atNs });
