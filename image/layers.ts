@@ -5,6 +5,7 @@ import type { Log } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
 import type { LayerElsewhere } from './additional-store.ts';
+import { createClaims } from './claims.ts';
 
 /** What a layer takes on the disk. */
 export type LayerUsage = { usedBytes: bigint; inodes: bigint };
@@ -78,7 +79,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const present = await sweep(folders, options, putAway, removeSoon);
   const total = { usedBytes: 0n, inodes: 0n };
   for (const usage of present.values()) add(total, usage, 1n);
-  const claims = new Map<string, number>();
+  const claims = createClaims();
   const moved = new WeakSet<UnpackedLayer>();
   const pathOf = (diffId: string): string => (present.has(diffId) ? undefined : elsewhere(diffId)?.path) ?? ownPath(diffId);
   return {
@@ -88,8 +89,8 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
     isOwn: (diffId) => present.has(diffId),
     usageOf: (diffId) => present.get(diffId) ?? elsewhere(diffId)?.usage ?? noUsage,
     usage: () => ({ ...total, path: folders.layers }),
-    isClaimed: (diffId) => claims.has(diffId),
-    claim: (diffIds) => claimIn(claims, diffIds),
+    isClaimed: claims.has,
+    claim: claims.take,
     async commit(unpacked, diffIds) {
       const level = ({ diffId }: UnpackedLayer): number => diffIds.indexOf(diffId);
       const added = unpacked.filter(({ diffId }) => !present.has(diffId)).sort((a, b) => level(a) - level(b));
@@ -134,17 +135,6 @@ async function sweep(
   const present = [...wanted].filter((diffId) => names.delete(hexOf(diffId)));
   await putAway([...names].map((name) => join(folders.layers, name)));
   return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? noUsage]));
-}
-
-function claimIn(claims: Map<string, number>, diffIds: readonly string[]): () => void {
-  for (const diffId of diffIds) claims.set(diffId, (claims.get(diffId) ?? 0) + 1);
-  return () => {
-    for (const diffId of diffIds) {
-      const left = (claims.get(diffId) ?? 0) - 1;
-      if (left > 0) claims.set(diffId, left);
-      else claims.delete(diffId);
-    }
-  };
 }
 
 function add(total: LayerUsage, usage: LayerUsage, sign: bigint): void {

@@ -1,3 +1,5 @@
+import { wallClockNs } from '../host/clock.ts';
+import { createClaims } from './claims.ts';
 import type { Image } from './record.ts';
 
 /** What keeps images although no container's record names them yet. */
@@ -14,22 +16,12 @@ export type Leases = {
 
 /** No leases. */
 export function createLeases(): Leases {
-  const counts = new Map<string, number>();
+  const claims = createClaims();
   const touches = new Map<string, bigint>();
   return {
-    take(imageId) {
-      counts.set(imageId, (counts.get(imageId) ?? 0) + 1);
-      let held = true;
-      return () => {
-        if (!held) return;
-        held = false;
-        const left = (counts.get(imageId) ?? 1) - 1;
-        if (left > 0) counts.set(imageId, left);
-        else counts.delete(imageId);
-      };
-    },
-    holders: (imageId) => (counts.has(imageId) ? ['a container that is being created, or a save'] : []),
-    touch: (imageId) => void touches.set(imageId, BigInt(Date.now()) * 1_000_000n),
+    take: (imageId) => claims.take([imageId]),
+    holders: (imageId) => (claims.has(imageId) ? ['a container that is being created, or a save'] : []),
+    touch: (imageId) => void touches.set(imageId, wallClockNs()),
     touchedAtNs: ({ id, pulledAtNs }) => touches.get(id) ?? pulledAtNs,
   };
 }
