@@ -4,6 +4,7 @@ import type { Engine } from '../host/engine.ts';
 import type { BlobLocations, Content } from './content.ts';
 import type { UnpackedLayer } from './layers.ts';
 import type { LayerDescriptor } from './manifest.ts';
+import { unpacked } from './unpack.ts';
 
 /** One layer of a manifest with the digest of its content. */
 export type LayerAsk = { descriptor: LayerDescriptor; diffId: string };
@@ -45,16 +46,9 @@ async function fetchOnce(
   { engine, temporary, limits, stall, signal, onProgress }: FetchOptions,
 ): Promise<UnpackedLayer> {
   const { digest, sizeBytes, compression, file } = descriptor;
-  const target = temporary();
+  const directory = temporary();
   const pace = { minBytesPerStall: stall.bytes, stallMs: stall.ms || neverMs };
-  const ask = { ...source, ...pace, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target, limits };
-  try {
-    const how = { signal, onProgress, onSourceLost: locations.instead };
-    const { usedBytes, inodes, implied } = await engine.call('fetchLayer', ask, how);
-    return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };
-  } catch (error) {
-    // An engine that fails removes what it unpacked; one that died could not.
-    if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [target] });
-    throw error;
-  }
+  const ask = { ...source, ...pace, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target: directory, limits };
+  const how = { signal, onProgress, onSourceLost: locations.instead };
+  return unpacked({ diffId, directory, engine }, () => engine.call('fetchLayer', ask, how));
 }

@@ -38,11 +38,8 @@ async function imagesOfLayout(tar: TarIndex, index: Part): Promise<ArchivedImage
   if (version === undefined || !version.startsWith('1.')) {
     throw new RuntimeError('unsupported', `the archive is no OCI layout of version 1 (oci-layout says ${JSON.stringify(version ?? 'nothing')})`);
   }
-  const partOf = (digest: string): Part => {
-    const part = isDigest(digest) ? tar.find(`blobs/${digest.replace(':', '/')}`) : undefined;
-    if (part === undefined) throw new RuntimeError('corrupt', `the archive lacks the blob ${digest}`);
-    return part;
-  };
+  const partOf = (digest: string): Part =>
+    present(isDigest(digest) ? tar.find(`blobs/${digest.replace(':', '/')}`) : undefined, `blob ${digest}`);
   const content = contentOf(tar, partOf);
   const list = listIn(parseObject((await tar.read(index, maxManifestBytes)).toString('utf8'), 'index.json')['manifests'], 'manifests');
   const images = new Map<string, ArchivedImage>();
@@ -71,11 +68,7 @@ async function imagesOfDocker(tar: TarIndex, manifest: Part): Promise<ArchivedIm
 }
 
 async function imageOfDocker(tar: TarIndex, item: Json): Promise<ArchivedImage> {
-  const fileOf = (name: string): Part => {
-    const part = tar.find(name);
-    if (part === undefined) throw new RuntimeError('corrupt', `the archive lacks the file ${JSON.stringify(name)}`);
-    return part;
-  };
+  const fileOf = (name: string): Part => present(tar.find(name), `file ${JSON.stringify(name)}`);
   const parts = new Map<string, Part>();
   const config = fileOf(textIn(item['Config'], 'Config'));
   const bytes = await tar.read(config, maxConfigBytes);
@@ -95,13 +88,14 @@ async function imageOfDocker(tar: TarIndex, item: Json): Promise<ArchivedImage> 
     schemaVersion: 2, mediaType: manifestType,
     config: described({ mediaType: configType, digest: digestOf(bytes), sizeBytes: bytes.length }), layers: layers.map(described),
   });
-  const partOf = (digest: string): Part => {
-    const part = parts.get(digest);
-    if (part === undefined) throw new RuntimeError('corrupt', `the archive lacks the blob ${digest}`);
-    return part;
-  };
+  const partOf = (digest: string): Part => present(parts.get(digest), `blob ${digest}`);
   const top = { json, contentType: manifestType, digest: digestOf(json) };
   return { top, names: textsIn(item['RepoTags'], 'RepoTags'), hasDigest: false, content: contentOf(tar, partOf), partOf };
+}
+
+function present(part: Part | undefined, what: string): Part {
+  if (part === undefined) throw new RuntimeError('corrupt', `the archive lacks the ${what}`);
+  return part;
 }
 
 function contentOf(tar: TarIndex, partOf: (digest: string) => Part): Pick<Content, 'manifest' | 'blob'> {

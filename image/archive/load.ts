@@ -1,6 +1,6 @@
 import { open, rm } from 'node:fs/promises';
 import type { LayerLimits } from '../../api/engine.ts';
-import { isKind, RuntimeError, whileDoing } from '../../api/errors.ts';
+import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { unlessAborted } from '../../host/unless-aborted.ts';
 import type { Name } from '../catalog.ts';
@@ -11,6 +11,7 @@ import type { Platform } from '../manifest.ts';
 import type { Image, LoadAsk } from '../record.ts';
 import { nameOf, parseReference, repositoryOf } from '../reference.ts';
 import { choose } from '../resolve.ts';
+import { unpacked } from '../unpack.ts';
 import { type ArchivedImage, imagesIn } from './images.ts';
 import { indexTar, type TarIndex } from './index.ts';
 
@@ -95,16 +96,9 @@ async function unpack(
   if (part.sizeBytes !== sizeBytes) {
     throw new RuntimeError('corrupt', `layer ${digest} should have ${sizeBytes} bytes, the archive has ${part.sizeBytes}`);
   }
-  const target = temporary();
-  try {
-    const ask = { path: tar.path, offset: part.offset, digest, sizeBytes, compression, diffId, target, limits };
-    const { usedBytes, inodes, implied } = await engine.call('unpackLayer', ask, { signal });
-    return { diffId, directory: target, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };
-  } catch (error) {
-    // An engine that fails removes what it unpacked; one that died could not.
-    if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [target] });
-    throw error;
-  }
+  const directory = temporary();
+  const ask = { path: tar.path, offset: part.offset, digest, sizeBytes, compression, diffId, target: directory, limits };
+  return unpacked({ diffId, directory, engine }, () => engine.call('unpackLayer', ask, { signal }));
 }
 
 function diskFull(error: unknown): Error {
