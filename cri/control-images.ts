@@ -1,6 +1,7 @@
 import type { ImageEntry, LoadRequest, PrunedImage } from '../api/control.ts';
 import type { Draft } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
+import { wallClockNs } from '../host/clock.ts';
 import { imageFilter } from '../image/filter.ts';
 import { historyOf } from '../image/history.ts';
 import { isPinned } from '../image/pinned.ts';
@@ -40,7 +41,7 @@ export function imageControl(images: Images, pinned: readonly string[]): Require
     Prune: async ({ filters, idle_ms, dry_run }) => {
       const passes = imageFilter(filters, images.find);
       const wanted = (image: Image): boolean =>
-        passes(image) && !isPinned(image, pinned) && images.toldAtNs(image) + BigInt(idle_ms) * 1_000_000n <= nowNs();
+        passes(image) && !isPinned(image, pinned) && images.toldAtNs(image) + BigInt(idle_ms) * 1_000_000n <= wallClockNs();
       if (dry_run) {
         const going = images.list().filter((image) => wanted(image) && images.holders(image).length === 0);
         return { images: going.map(prunedImage) };
@@ -64,10 +65,6 @@ export function imageControl(images: Images, pinned: readonly string[]): Require
 async function* dataOf(first: Buffer, rest: AsyncIterator<LoadRequest>): AsyncGenerator<Buffer> {
   yield first;
   for (let piece = await rest.next(); piece.done !== true; piece = await rest.next()) yield piece.value.data;
-}
-
-function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
 }
 
 function prunedImage({ id, tags, digests }: Image): PrunedImage {

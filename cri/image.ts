@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type AuthConfig as CriAuthConfig,
   type Image as CriImage,
@@ -10,6 +9,8 @@ import {
   type ImageSpec,
 } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
+import { wallClockNs } from '../host/clock.ts';
+import { digestOf } from '../image/digest.ts';
 import type { Platform } from '../image/manifest.ts';
 import { isPinned } from '../image/pinned.ts';
 import type { AuthConfig, Image, Images } from '../image/record.ts';
@@ -102,11 +103,7 @@ function verboseInfo(image: Image): string {
 
 /** OCI image-spec, config.md, Layer ChainID; empty for an image without layers. */
 function chainId(diffIds: readonly string[]): string {
-  return diffIds.reduce((chain, diffId) => (chain === '' ? diffId : `sha256:${sha256(`${chain} ${diffId}`)}`), '');
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return diffIds.reduce((chain, diffId) => (chain === '' ? diffId : digestOf(`${chain} ${diffId}`)), '');
 }
 
 function filesystemUsage(images: Images): Draft<FilesystemUsage> {
@@ -116,7 +113,7 @@ function filesystemUsage(images: Images): Draft<FilesystemUsage> {
 /** A file system by a path on it, with what of it is used, as of now. */
 export function usageOf({ path, usedBytes, inodes }: { path: string; usedBytes: bigint; inodes: bigint }): Draft<FilesystemUsage> {
   return {
-    timestamp: String(BigInt(Date.now()) * 1_000_000n),
+    timestamp: String(wallClockNs()),
     fs_id: { mountpoint: path },
     used_bytes: { value: String(usedBytes) },
     inodes_used: { value: String(inodes) },

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { RuntimeError } from '../api/errors.ts';
 import { maxLayers, type ParsedConfig, parseConfig } from './config.ts';
+import { digestOf } from './digest.ts';
 import type { LayerDescriptor, Manifest } from './manifest.ts';
 
 /**
@@ -16,5 +16,5 @@ export function configOfArtifact({ layers }: Pick<Manifest, 'layers'>): { rawCon
 
 /** What a file of an artifact is kept by: its content and its path. */
 function keyOf({ digest, file }: LayerDescriptor): string {
-  return `sha256:${createHash('sha256').update(`artifact\0${digest}\0${file}`).digest('hex')}`;
+  return digestOf(`artifact\0${digest}\0${file}`);
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { type BuiltImage, buildImage, digestOf } from '../fixtures/image.ts';
+import { digestOf } from '../digest.ts';
+import { type BuiltImage, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { startTestRegistry, type TestRegistry } from '../fixtures/registry.ts';
 

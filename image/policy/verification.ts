@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { orIfMissing } from '../../host/files.ts';
+import { digestOf } from '../digest.ts';
 import type { Image } from '../record.ts';
 import { digestIn, formatReference, type Reference } from '../reference.ts';
 import type { Http } from '../registry/http.ts';
@@ -96,7 +96,7 @@ async function policyFor(namespace: string, options: VerificationOptions): Promi
   const own = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(namespace) ? join(options.namespacePolicies, `${namespace}.json`) : '';
   for (const path of own === '' ? [options.policy] : [own, options.policy]) {
     const text = await orIfMissing(readFile(path, 'utf8'), undefined);
-    if (text !== undefined) return { policy: parsePolicy(text, path), key: createHash('sha256').update(text).digest('hex') };
+    if (text !== undefined) return { policy: parsePolicy(text, path), key: digestOf(text) };
   }
   if (options.mustExist) throw new RuntimeError('signature', `the policy ${options.policy} does not exist`);
   return { policy: acceptAnything, key: '' };
