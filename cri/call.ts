@@ -1,5 +1,5 @@
 import { type EventEmitter, once } from 'node:events';
-import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, status } from '@grpc/grpc-js';
+import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { ClientStreamRpc } from '../api/control.ts';
 import type { Draft, Rpc, Rpcs, StreamRpc } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
@@ -43,30 +43,33 @@ export type CallReport = {
 
 /** Wraps a handler that gives one reply. */
 export function unary(rpc: Served, handler: UnaryHandler, report: CallReport): handleUnaryCall<object, Reply> {
-  return async (call, callback) => {
-    const { context, end } = begin(rpc.name, call, report);
-    try {
-      const reply = rpc.encode(await handler(call.request, context));
-      end();
-      callback(null, reply);
-    } catch (error) {
-      callback(end(error));
-    }
+  return (call, callback) => {
+    void answer(rpc, begin(rpc.name, call, report), (context) => handler(call.request, context), callback);
   };
 }
 
 /** Wraps a handler that reads a stream of requests, as fast as it reads. */
 export function clientStream(rpc: Served, handler: RequestsHandler, report: CallReport): handleClientStreamingCall<object, Reply> {
-  return async (call, callback) => {
-    const { context, end } = begin(rpc.name, Object.assign(call, { request: {} }), report);
-    try {
-      const reply = rpc.encode(await handler(call, context));
-      end();
-      callback(null, reply);
-    } catch (error) {
-      callback(end(error));
-    }
+  return (call, callback) => {
+    const begun = begin(rpc.name, Object.assign(call, { request: {} }), report);
+    void answer(rpc, begun, (context) => handler(call, context), callback);
   };
+}
+
+/** Answers with the one reply that `work` gives. */
+async function answer(
+  { encode }: Served,
+  { context, end }: Begun,
+  work: (context: CallContext) => Promise<Reply>,
+  callback: sendUnaryData<Reply>,
+): Promise<void> {
+  try {
+    const reply = encode(await work(context));
+    end();
+    callback(null, reply);
+  } catch (error) {
+    callback(end(error));
+  }
 }
 
 /** Wraps a handler that gives a stream of replies, written as fast as the caller reads. */
