@@ -142,9 +142,8 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 fn keep(name: &str, input: &[u8]) -> PathBuf {
     let digest = ring::digest::digest(&ring::digest::SHA256, input);
-    let hex: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     fs::create_dir_all(folder(name)).unwrap();
-    let path = folder(name).join(format!("crash-{hex}"));
+    let path = folder(name).join(format!("crash-{}", crate::unpack::hex(&digest.as_ref()[..8])));
     fs::write(&path, input).unwrap();
     path
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::tree::Tree;
 use crate::frame::FrameError;
-use crate::unpack::decimal;
+use crate::unpack::{decimal, hex};
 
 /// A layer's directory, and the file that its tar shall be written to; the file must not exist.
 #[derive(Debug, Deserialize)]
@@ -70,8 +70,8 @@ impl<W: Write> Summed<W> {
 
     fn finish(mut self) -> io::Result<PackedLayer> {
         self.output.flush()?;
-        let hex: String = self.context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(PackedLayer { digest: format!("sha256:{hex}"), size_bytes: self.bytes })
+        let digest = format!("sha256:{}", hex(self.context.finish().as_ref()));
+        Ok(PackedLayer { digest, size_bytes: self.bytes })
     }
 }
 

@@ -36,6 +36,11 @@ impl Digest {
     }
 }
 
+/// The bytes in lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A running sum and count of bytes.
 pub struct Sum {
     expected: Digest,
@@ -58,8 +63,7 @@ impl Sum {
     pub fn check(self, what: &str) -> Result<(), FrameError> {
         let Digest { text: expected, .. } = self.expected;
         let name = expected.split(':').next().unwrap_or_default();
-        let hex: String = self.context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let got = format!("{name}:{hex}");
+        let got = format!("{name}:{}", hex(self.context.finish().as_ref()));
         if got == expected {
             return Ok(());
         }

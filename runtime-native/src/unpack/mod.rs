@@ -21,6 +21,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use self::digest::hex;
 pub use self::fetch::Sources;
 pub use self::messages::{
     BlobSource, FetchLayerAsk, FetchedLayer, GiveSourceAsk, ProgressEvent, SourceLostEvent, UnpackLayerAsk, decimal,

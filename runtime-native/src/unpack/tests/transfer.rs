@@ -16,8 +16,7 @@ use crate::unpack::messages::{BlobSource, Compression, FetchLayerAsk, FetchedLay
 
 pub fn hex(name: &str, bytes: &[u8]) -> String {
     let algorithm = if name == "sha512" { &SHA512 } else { &SHA256 };
-    let hex: String = digest(algorithm, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}:{hex}")
+    format!("{name}:{}", crate::unpack::hex(digest(algorithm, bytes).as_ref()))
 }
 
 /// A tar with one file `f` of `size` bytes that compress badly.
