@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
+import { mountDisk } from './harness/disk.ts';
 import { containerConfig, createContainer, exec, runPod } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { removeImage } from './harness/remove-image.ts';
@@ -19,13 +20,8 @@ const freeBytes = (path: string): number => {
 
 const stage = story({
   daemon: {
-    prepare: ({ directory, root }) => {
-      const image = join(directory, 'disk');
-      run('truncate', '-s', '512M', image);
-      run('mkfs.ext4', '-q', '-F', image);
-      // Nothing reaches the disk by itself for minutes, only what the daemon makes durable.
-      run('mount', '-o', 'loop,commit=300', image, root);
-    },
+    // Nothing reaches the disk by itself for minutes, only what the daemon makes durable.
+    prepare: ({ directory, root }) => mountDisk(join(directory, 'disk'), root, { size: '512M', options: ['commit=300'] }),
   },
 });
 const pull = (image: string): Promise<unknown> => stage().daemon.cri.call('PullImage', { image: { image } }, 120_000);

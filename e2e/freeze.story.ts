@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { mountDisk } from './harness/disk.ts';
 import { runPod, runScript } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
@@ -17,12 +18,7 @@ const deadlineMs = 30_000;
 
 const stage = story({
   daemon: {
-    prepare: ({ directory, root }) => {
-      const image = join(directory, 'disk');
-      run('truncate', '-s', '1G', image);
-      run('mkfs.ext4', '-q', '-F', image);
-      run('mount', '-o', 'loop', image, root);
-    },
+    prepare: ({ directory, root }) => mountDisk(join(directory, 'disk'), root, { size: '1G' }),
   },
 });
 

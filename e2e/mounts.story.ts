@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { mountDisk } from './harness/disk.ts';
 import { containerConfig, createContainer, exec, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 import { tmpfs } from './harness/tmpfs.ts';
@@ -230,7 +231,7 @@ test('volumes on a file system that hangs hold up nobody but the containers that
   const disk = join(daemon.directory, 'hanging-disk');
   const volume = join(daemon.directory, 'hanging');
   mkdirSync(volume);
-  for (const command of [`truncate -s 64M ${disk}`, `mkfs.ext4 -q -F ${disk}`, `mount -o loop ${disk} ${volume}`]) execSync(command);
+  mountDisk(disk, volume, { size: '64M' });
   t.teardown(() => execSync(`umount ${volume}; rm ${disk}`));
   const pod = await runPod(daemon, 'hanging');
   // Thaws it also when this process dies meanwhile.
