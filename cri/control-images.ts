@@ -3,9 +3,9 @@ import type { Draft } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { wallClockNs } from '../host/clock.ts';
 import { imageFilter } from '../image/filter.ts';
-import { historyOf } from '../image/history.ts';
+import { historyOf } from '../image/manifest/history.ts';
 import { isPinned } from '../image/pinned.ts';
-import type { Image, Images } from '../image/record.ts';
+import type { Image, Images } from '../image/records/record.ts';
 import { sizesOf } from '../image/sizes.ts';
 import type { ControlHandlers } from './server.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullReply } from '../api/control.ts';
 import type { Draft } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
-import type { Images } from '../image/record.ts';
+import type { Images } from '../image/records/record.ts';
 
 /** How often a client is told how far its pull is, and how soon after the manifest for the first time, in milliseconds. */
 const everyMs = 100;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { decode } from '../api/cri.ts';
-import type { Image, Images, PullAsk } from '../image/record.ts';
+import type { Image, Images, PullAsk } from '../image/records/record.ts';
 import { type ContainerFilesystem, imageHandlers, usageOf } from './image.ts';
 
 const image: Image = {

@@ -10,10 +10,10 @@ import {
 } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { wallClockNs } from '../host/clock.ts';
-import { digestOf } from '../image/digest.ts';
-import type { Platform } from '../image/manifest.ts';
+import { digestOf } from '../image/manifest/digest.ts';
+import type { Platform } from '../image/manifest/manifest.ts';
 import { isPinned } from '../image/pinned.ts';
-import type { AuthConfig, Image, Images } from '../image/record.ts';
+import type { AuthConfig, Image, Images } from '../image/records/record.ts';
 import { streamedList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 

@@ -7,12 +7,12 @@ import { frameReader as spdyFrames, goAwayFrame, pingFrame, RESET, resetFrame } 
 import { emptyBlock, headerReader } from '../cri/spdy/header.ts';
 import { resizeReader } from '../cri/streaming/channels.ts';
 import { frameReader as webSocketFrames } from '../cri/websocket/frame.ts';
-import { parseConfig } from '../image/config.ts';
-import { type Manifest, parseManifest } from '../image/manifest.ts';
+import { parseConfig } from '../image/manifest/config.ts';
+import { type Manifest, parseManifest } from '../image/manifest/manifest.ts';
 import { parsePayload } from '../image/policy/payload.ts';
 import { parsePolicy } from '../image/policy/policy.ts';
-import { choosePlatform } from '../image/platform.ts';
-import { formatReference, isDigest, isShortName, nameOf, parseReference } from '../image/reference.ts';
+import { choosePlatform } from '../image/manifest/platform.ts';
+import { formatReference, isDigest, isShortName, nameOf, parseReference } from '../image/manifest/reference.ts';
 import { parseAuthFile } from '../image/registry/auth-file.ts';
 import { parseChallenges } from '../image/registry/challenge.ts';
 import { emptyConf, mergeConf, parseRegistriesConf } from '../image/registry/conf.ts';

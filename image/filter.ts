@@ -1,6 +1,6 @@
 import { RuntimeError } from '../api/errors.ts';
 import { matcher } from './pinned.ts';
-import type { Image } from './record.ts';
+import type { Image } from './records/record.ts';
 
 /** The keys of filters, with what their values are. */
 export const filterKeys: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { wallClockNs } from '../host/clock.ts';
-import { createClaims } from './claims.ts';
-import type { Image } from './record.ts';
+import { createClaims } from './layers/claims.ts';
+import type { Image } from './records/record.ts';
 
 /** What keeps images although no container's record names them yet. */
 export type Leases = {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { isPinned } from './pinned.ts';
-import type { Image } from './record.ts';
+import type { Image } from './records/record.ts';
 
 const image = {
   id: `sha256:${'a'.repeat(64)}`,

@@ -1,4 +1,4 @@
-import type { Image } from './record.ts';
+import type { Image } from './records/record.ts';
 
 /** True for an image that cannot be removed here, and when a pattern is its id or one of its names; `*` in it stands for any text. */
 export function isPinned({ id, tags, digests, additionalStore }: Image, patterns: readonly string[]): boolean {

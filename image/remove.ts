@@ -1,9 +1,9 @@
 import { RuntimeError } from '../api/errors.ts';
 import type { Publish } from '../api/events.ts';
 import { wallClockNs } from '../host/clock.ts';
-import type { LayerUsage } from './layers.ts';
-import type { Image, Images, Pruned } from './record.ts';
-import type { Records } from './records.ts';
+import type { LayerUsage } from './layers/layers.ts';
+import type { Image, Images, Pruned } from './records/record.ts';
+import type { Records } from './records/records.ts';
 
 /** What removing needs. */
 export type RemoveOptions = {

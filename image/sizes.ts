@@ -1,5 +1,5 @@
-import { addUsage, type LayerUsage } from './layers.ts';
-import type { Image } from './record.ts';
+import { addUsage, type LayerUsage } from './layers/layers.ts';
+import type { Image } from './records/record.ts';
 
 /** What an image's layers take on the disk, in all and without those that other images have too. */
 export type ImageSizes = { all: LayerUsage; unique: LayerUsage };

@@ -6,7 +6,7 @@ import { isKind } from '../api/errors.ts';
 import { buildImage } from './fixtures/image.ts';
 import { openTestImages, type Opened } from './fixtures/opened.ts';
 import { startTestRegistry, type TestRegistry } from './fixtures/registry.ts';
-import type { Image } from './record.ts';
+import type { Image } from './records/record.ts';
 
 const signal = new AbortController().signal;
 let opened: Opened;

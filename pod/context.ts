@@ -5,7 +5,7 @@ import type { CgroupDriver, Hierarchies } from '../host/cgroup.ts';
 import { wallClockNs } from '../host/clock.ts';
 import type { Engine } from '../host/engine.ts';
 import type { KeyedQueue } from '../host/queue.ts';
-import type { Images } from '../image/record.ts';
+import type { Images } from '../image/records/record.ts';
 import type { Changes } from './changes.ts';
 import type { VolumePolicy } from './container/declared-volumes.ts';
 import type { ExitWaiters } from './exits.ts';

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../host/tar.ts';
-import { digestOf } from '../digest.ts';
+import { digestOf } from '../manifest/digest.ts';
 import { buildArtifact, type BuiltImage, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
-import type { Image } from '../record.ts';
+import type { Image } from '../records/record.ts';
 
 const signal = new AbortController().signal;
 let opened: Opened;

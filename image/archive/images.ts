@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { RuntimeError } from '../../api/errors.ts';
-import { parseConfig } from '../config.ts';
-import type { Content } from '../content.ts';
-import { digestOf } from '../digest.ts';
-import { type Descriptor, maxConfigBytes, maxManifestBytes } from '../manifest.ts';
-import { isDigest } from '../reference.ts';
+import { parseConfig } from '../manifest/config.ts';
+import type { Content } from '../pull/content.ts';
+import { digestOf } from '../manifest/digest.ts';
+import { type Descriptor, maxConfigBytes, maxManifestBytes } from '../manifest/manifest.ts';
+import { isDigest } from '../manifest/reference.ts';
 import type { ServedManifest } from '../registry/client.ts';
-import { type Json, listIn, objectIn, parseList, parseObject, textIn, textsIn } from '../shape.ts';
+import { type Json, listIn, objectIn, parseList, parseObject, textIn, textsIn } from '../manifest/shape.ts';
 import type { Part, TarIndex } from './index.ts';
 
 /** One image of an archive: what it begins with, what it is called there, and the way to its blobs by digest. */

@@ -3,10 +3,10 @@ import { rm } from 'node:fs/promises';
 import { whileDoing } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { tarEnd, tarHeader, tarPadding } from '../../host/tar.ts';
-import { digestOf } from '../digest.ts';
-import type { Descriptor } from '../manifest.ts';
-import type { Image } from '../record.ts';
-import { parseObject } from '../shape.ts';
+import { digestOf } from '../manifest/digest.ts';
+import type { Descriptor } from '../manifest/manifest.ts';
+import type { Image } from '../records/record.ts';
+import { parseObject } from '../manifest/shape.ts';
 
 /** What saving needs. */
 export type SaveOptions = { engine: Engine; temporary: () => string; pathOf: (image: Image, diffId: string) => string };

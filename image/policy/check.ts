@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { asRuntimeError, RuntimeError } from '../../api/errors.ts';
-import { formatReference, type Reference } from '../reference.ts';
+import { formatReference, type Reference } from '../manifest/reference.ts';
 import { isSignedBy, publicKeys } from './cosign.ts';
 import type { OpenPgp } from './gpg.ts';
 import { identityMatches, parsePayload } from './payload.ts';

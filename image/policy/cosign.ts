@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isKind, RuntimeError } from '../../api/errors.ts';
-import { isDigest } from '../reference.ts';
-import type { Content } from '../content.ts';
-import { listIn, objectIn, parseObject, textIn } from '../shape.ts';
+import { isDigest } from '../manifest/reference.ts';
+import type { Content } from '../pull/content.ts';
+import { listIn, objectIn, parseObject, textIn } from '../manifest/shape.ts';
 
 /** A signature that cosign has attached: the payload and its signature. */
 export type Attached = { payload: Buffer; signature: Buffer };

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseReference } from '../reference.ts';
+import { parseReference } from '../manifest/reference.ts';
 import { withoutArmour } from './gpg.ts';
 import { lookasideOf } from './lookaside.ts';
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RuntimeError } from '../../api/errors.ts';
 import { orIfMissing } from '../../host/files.ts';
-import { type Reference, repositoryOf } from '../reference.ts';
+import { type Reference, repositoryOf } from '../manifest/reference.ts';
 import type { Http } from '../registry/http.ts';
-import { objectIn, textIn } from '../shape.ts';
+import { objectIn, textIn } from '../manifest/shape.ts';
 
 const maxSignatureBytes = 1 << 20;
 const maxSignatures = 32;

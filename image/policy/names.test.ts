@@ -1,5 +1,5 @@
 import test from 'ava';
-import { nameOf } from '../reference.ts';
+import { nameOf } from '../manifest/reference.ts';
 import { emptyConf } from '../registry/conf.ts';
 import { usedAs } from './names.ts';
 

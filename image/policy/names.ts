@@ -1,5 +1,5 @@
-import type { Image } from '../record.ts';
-import { nameOf, parseReference, type Reference } from '../reference.ts';
+import type { Image } from '../records/record.ts';
+import { nameOf, parseReference, type Reference } from '../manifest/reference.ts';
 import type { RegistriesConf } from '../registry/conf.ts';
 import { meanings } from '../registry/endpoint.ts';
 

@@ -1,6 +1,6 @@
 import { RuntimeError } from '../../api/errors.ts';
-import { formatReference, isDigest, parseReference, type Reference, repositoryOf } from '../reference.ts';
-import { objectIn, parseObject, textIn } from '../shape.ts';
+import { formatReference, isDigest, parseReference, type Reference, repositoryOf } from '../manifest/reference.ts';
+import { objectIn, parseObject, textIn } from '../manifest/shape.ts';
 import type { SignedIdentity } from './policy.ts';
 
 /** What a signature says (containers' simple signing format, which cosign uses too). */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { parseReference } from '../reference.ts';
+import { parseReference } from '../manifest/reference.ts';
 import { identityMatches, parsePayload } from './payload.ts';
 import { parsePolicy, requirementsFor, type SignedIdentity } from './policy.ts';
 

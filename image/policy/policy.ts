@@ -1,6 +1,6 @@
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
-import { type Reference, repositoryOf } from '../reference.ts';
-import { type Json, listIn, objectIn, parseObject, textIn, textsIn } from '../shape.ts';
+import { type Reference, repositoryOf } from '../manifest/reference.ts';
+import { type Json, listIn, objectIn, parseObject, textIn, textsIn } from '../manifest/shape.ts';
 
 /** Which name a signature must be of, for the image to be what was signed (containers-policy.json(5), `signedIdentity`). */
 export type SignedIdentity =

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../api/observe.ts';
 import { makeDurably, removeDurably, writeDurably } from '../../host/durable-file.ts';
-import { listIn, objectIn, parseObject, textIn, textsIn } from '../shape.ts';
+import { listIn, objectIn, parseObject, textIn, textsIn } from '../manifest/shape.ts';
 import type { Attached } from './cosign.ts';
 
 /** What was found of signatures at a pull. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { digestOf } from '../digest.ts';
+import { digestOf } from '../manifest/digest.ts';
 import { type BuiltImage, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { startTestRegistry, type TestRegistry } from '../fixtures/registry.ts';

@@ -6,7 +6,7 @@ import { isKind } from '../../api/errors.ts';
 import { buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { startTestRegistry, type Answer, type Seen, type TestRegistry } from '../fixtures/registry.ts';
-import type { AuthConfig, Image } from '../record.ts';
+import type { AuthConfig, Image } from '../records/record.ts';
 
 const signal = new AbortController().signal;
 const built = buildImage({ layers: [{ a: '1' }] });

@@ -1,4 +1,4 @@
-import { textIn, objectIn, parseObject, textMapIn } from '../shape.ts';
+import { textIn, objectIn, parseObject, textMapIn } from '../manifest/shape.ts';
 import type { AuthConfig } from './credential.ts';
 
 /** containers-auth.json(5), which is also the format of Docker's config.json. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RuntimeError } from '../../api/errors.ts';
-import { parseObject, textIn } from '../shape.ts';
+import { parseObject, textIn } from '../manifest/shape.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicHeader, type Credential } from './credential.ts';
 import type { Http, HttpAnswer } from './http.ts';

@@ -1,7 +1,7 @@
 import { parse } from 'smol-toml';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
-import { isShortName, parseReference } from '../reference.ts';
-import { listIn, objectIn, textIn, textMapIn, textsIn, type Json } from '../shape.ts';
+import { isShortName, parseReference } from '../manifest/reference.ts';
+import { listIn, objectIn, textIn, textMapIn, textsIn, type Json } from '../manifest/shape.ts';
 
 /** Where a registry's content is served instead. */
 export type Mirror = { location: string; insecure: boolean; pullFor: 'all' | 'digest-only' | 'tag-only' };

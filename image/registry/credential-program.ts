@@ -1,7 +1,7 @@
 import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { searchPath } from '../../host/program.ts';
-import { parseObject, textIn } from '../shape.ts';
+import { parseObject, textIn } from '../manifest/shape.ts';
 import type { Credential } from './credential.ts';
 
 /** What `docker-credential-NAME` programs find for a registry: undefined when they have nothing. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { formatReference, parseReference } from '../reference.ts';
+import { formatReference, parseReference } from '../manifest/reference.ts';
 import { emptyConf, mergeConf, parseRegistriesConf } from './conf.ts';
 import { candidates, endpoints, meanings } from './endpoint.ts';
 

@@ -1,5 +1,5 @@
 import { RuntimeError } from '../../api/errors.ts';
-import { formatReference, isShortName, parseReference, repositoryOf, type Reference } from '../reference.ts';
+import { formatReference, isShortName, parseReference, repositoryOf, type Reference } from '../manifest/reference.ts';
 import type { RegistriesConf, RegistryRule } from './conf.ts';
 
 /** One place to ask for an image. */

@@ -1,6 +1,6 @@
 import { parse } from 'smol-toml';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
-import { type Json, listIn, objectIn, textIn, textsIn } from '../shape.ts';
+import { type Json, listIn, objectIn, textIn, textsIn } from '../manifest/shape.ts';
 
 /** One server of a `hosts.toml`. */
 export type RegistryHost = {

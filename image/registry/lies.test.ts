@@ -3,7 +3,7 @@ import { type ErrorKind, isKind } from '../../api/errors.ts';
 import { buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { type Answer, type Seen, startTestRegistry, type TestRegistry } from '../fixtures/registry.ts';
-import type { Image } from '../record.ts';
+import type { Image } from '../records/record.ts';
 
 const signal = new AbortController().signal;
 const built = buildImage({ layers: [{ a: 'x'.repeat(100_000) }], compression: 'none' });

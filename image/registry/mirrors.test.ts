@@ -5,7 +5,7 @@ import { isKind } from '../../api/errors.ts';
 import { buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { type Answer, type Seen, startTestRegistry, type TestRegistry } from '../fixtures/registry.ts';
-import type { AuthConfig, Image } from '../record.ts';
+import type { AuthConfig, Image } from '../records/record.ts';
 
 const signal = new AbortController().signal;
 /** Bytes that gzip would not make small, so that a connection can break in the middle of them. */

@@ -4,7 +4,7 @@ import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
-import type { Image } from '../../image/record.ts';
+import type { Image } from '../../image/records/record.ts';
 import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';

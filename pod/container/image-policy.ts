@@ -1,5 +1,5 @@
 import type { ContainerConfig } from '../../api/cri.ts';
-import type { Image } from '../../image/record.ts';
+import type { Image } from '../../image/records/record.ts';
 import type { PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
 

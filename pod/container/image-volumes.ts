@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ContainerConfig, Mount } from '../../api/cri.ts';
 import { asRuntimeError, RuntimeError } from '../../api/errors.ts';
-import type { Image, Images } from '../../image/record.ts';
+import type { Image, Images } from '../../image/records/record.ts';
 import type { PodContext } from '../context.ts';
 import { type ContainerPaths, containerPaths } from '../paths.ts';
 import type { ImageVolume, UserNamespace } from '../record.ts';

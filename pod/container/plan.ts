@@ -3,7 +3,7 @@ import type { ContainerConfig } from '../../api/cri.ts';
 import type { CgroupDirs } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
-import type { Image } from '../../image/record.ts';
+import type { Image } from '../../image/records/record.ts';
 import type { Handler, PodContext } from '../context.ts';
 import type { Container, ImageVolume, Sandbox } from '../record.ts';
 import { hasControl } from '../sandbox/text.ts';

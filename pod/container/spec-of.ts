@@ -1,7 +1,7 @@
 import { type ContainerConfig, decode } from '../../api/cri.ts';
 import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError } from '../../api/errors.ts';
-import type { Image } from '../../image/record.ts';
+import type { Image } from '../../image/records/record.ts';
 import { withEdits } from '../cdi/apply.ts';
 import { askedCdiDevices } from '../cdi/names.ts';
 import { cdiEdits } from '../cdi/read.ts';
