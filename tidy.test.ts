@@ -55,7 +55,7 @@ test('node:http is loaded by api/http.ts alone, others import its types', (t) =>
   t.deepEqual(loading.filter((file) => importing.test(text(file))), []);
 });
 
-for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md', 200], ['docs/threat-model.md', 25]] as const) {
+for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md', 200], ['docs/threat-model.md', 25], ['docs/limits.md', 2]] as const) {
   test(`every test that ${page} names is there`, (t) => {
     const wanted = testsNamedIn(text(page));
     t.true(wanted.length > least);

@@ -40,14 +40,25 @@ export function isKind(error: unknown, kind: ErrorKind): error is RuntimeError {
   return error instanceof RuntimeError && error.kind === kind;
 }
 
-/** Any thrown value as a RuntimeError: foreign errors become `internal`, aborts `cancelled`, their text kept. */
+/** Any thrown value as a RuntimeError, its text kept: aborts are `cancelled`, a machine that has no more to give is `exhausted`, all else is `internal`. */
 export function asRuntimeError(error: unknown): RuntimeError {
   if (error instanceof RuntimeError) return error;
-  if (error instanceof Error) {
-    const kind = error.name === 'AbortError' ? 'cancelled' : error.name === 'TimeoutError' ? 'timeout' : 'internal';
-    return new RuntimeError(kind, error.message, error);
-  }
+  if (error instanceof Error) return new RuntimeError(foreignKind(error), error.message, error);
   return new RuntimeError('internal', String(error));
+}
+
+/** What the system says when disk space, inodes, descriptors, memory or processes are used up (errno(3)). */
+const used = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** Results of SQLite (sqlite3.h, SQLITE_FULL and SQLITE_NOMEM) that say the same. */
+const SQLITE_FULL = 13;
+const SQLITE_NOMEM = 7;
+
+function foreignKind(error: Error & { code?: unknown; errcode?: unknown }): ErrorKind {
+  if (error.name === 'AbortError') return 'cancelled';
+  if (error.name === 'TimeoutError') return 'timeout';
+  const isUsedUp = used.has(String(error.code)) || error.errcode === SQLITE_FULL || error.errcode === SQLITE_NOMEM;
+  return isUsedUp ? 'exhausted' : 'internal';
 }
 
 /** The same failure with what was being done put before its message; the kind is kept. */

@@ -5,6 +5,7 @@ import type { Log, Meter } from '../api/observe.ts';
 import { hierarchies } from '../host/cgroup.ts';
 import { holdDirectory } from '../host/lock.ts';
 import { keyedQueue } from '../host/queue.ts';
+import { useInodes } from '../host/room.ts';
 import { startEngine } from '../host/spawn-engine.ts';
 import type { VerificationOptions } from '../image/policy/verification.ts';
 import { openImages } from '../image/store.ts';
@@ -42,6 +43,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   mkdirSync(imageRoot, { recursive: true, mode: 0o700 });
   const releaseRoot = holdAll(new Set([config.root, imageRoot]));
   const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
+  useInodes(config.state);
   for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
   const releaseState = holdDirectory(config.state);

@@ -5,6 +5,7 @@ import { asRuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import { takeHandedSocket } from '../host/handed-socket.ts';
 import { startedAs } from '../host/notify.ts';
+import { keepInodes } from '../host/room.ts';
 import { openEvents } from '../observe/events.ts';
 import { serveObservation } from '../observe/http.ts';
 import { hideUserInfo, openLog } from '../observe/log.ts';
@@ -95,6 +96,7 @@ async function run(config: Config): Promise<void> {
     rpc: metrics.rpc,
     limit: metrics.limit,
   });
+  keepInodes(config.state);
   log.info('berthd is ready', { listen: config.listen, version: version(), pid: process.pid, readyMs: Math.round(performance.now()) });
 
   const end = async (signal: string): Promise<void> => {

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { isKind } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import type { OciRuntime } from '../api/shim.ts';
 import { type CgroupDriver, cgroupsPath, childPath, containerLeaf, everyCgroupDir, type Hierarchies, parentPath } from '../host/cgroup.ts';
 import type { Engine } from '../host/engine.ts';
+import { lacking } from '../host/room.ts';
 import { KILL_TIMEOUT_MS } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
 import { finishAll } from './teardown.ts';
@@ -27,9 +28,14 @@ const DELETE_TIMEOUT_MS = 5_000;
 
 /**
  * Runs a container that does nothing; returns why that failed, or an empty text. What a failed one left is cleared away
- * in the background. Throws `unavailable` when the engine ended meanwhile, which says nothing of the runtime.
+ * in the background. A full state directory says nothing of the runtime: pods of before must be taken up. Throws `unavailable` when the engine ended meanwhile, which says nothing of the runtime.
  */
 export async function trial(ground: TrialGround, name: string, candidate: OciRuntime): Promise<string> {
+  const lack = lacking(statfsSync(ground.stateDir));
+  if (lack !== undefined) {
+    ground.log.warn('OCI runtime is taken without a trial, which would need room', { runtime: name, because: `${ground.stateDir} ${lack}` });
+    return '';
+  }
   const id = `trial-${name}-${randomBytes(4).toString('hex')}`;
   const bundle = `${ground.stateDir}/${id}`;
   mkdirSync(`${bundle}/rootfs`, { recursive: true, mode: 0o700 });

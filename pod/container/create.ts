@@ -4,6 +4,7 @@ import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
+import { requireRoom } from '../../host/room.ts';
 import type { Image } from '../../image/records/record.ts';
 import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
@@ -40,6 +41,7 @@ export async function createContainer(
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
+  requireRoom('the state directory', context.roots.state);
   return context.operations.join(`container ${key}`, fingerprint(ask.config), signal, () => build(context, sandbox, image, planned, ask.config));
 }
 

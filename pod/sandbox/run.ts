@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
+import { requireRoom } from '../../host/room.ts';
 import { nowNs, type PodContext } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
@@ -36,6 +37,7 @@ export async function runSandbox(
   const key = sandboxKey(planned);
   const present = [...context.store.sandboxes.all()].find((one) => one.state !== 'creating' && sandboxKey(one) === key);
   if (present) return samePod(present, planned);
+  requireRoom('the state directory', context.roots.state);
   return context.operations.join(`sandbox ${key}`, fingerprint(config, handler), signal, () =>
     build(context, planned, config),
   );
