@@ -16,7 +16,8 @@ import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
 import { openNetwork } from '../pod/network/cni.ts';
 import { joinedOperations } from '../pod/operations.ts';
-import { recover } from '../pod/recover.ts';
+import { recovery } from '../pod/recover.ts';
+import { openProofs } from '../pod/proofs.ts';
 import { findRuntimes } from '../pod/runtimes.ts';
 import { sandboxLost } from '../pod/sandbox/lost.ts';
 import { processEnded } from '../pod/sandbox/process.ts';
@@ -33,9 +34,16 @@ import { rememberedPodCidr } from './pod-cidr.ts';
 export type Observers = { log: Log; meter: Meter; publish: Publish };
 
 /** A daemon that is ready for calls. `close` ends everything of its own; pods live on. */
-export type Daemon = { context: PodContext; close(): Promise<void> };
+export type Daemon = {
+  context: PodContext;
+  /** Takes up the pods of an earlier start, and takes away what is nobody's; for when lists are served already. */
+  takeUp(): void;
+  /** Resolves when the sandbox of an earlier start is taken up. */
+  takenUp(sandboxId: string): Promise<void>;
+  close(): Promise<void>;
+};
 
-/** Brings up all parts of the daemon and takes up the pods of an earlier start. Undoes nothing on error: the process ends. */
+/** Brings up all parts of the daemon. Undoes nothing on error: the process ends. */
 export async function startDaemon(config: Config, observers: Observers): Promise<Daemon> {
   const { log, meter } = observers;
   mkdirSync(`${config.root}/containers`, { recursive: true, mode: 0o700 });
@@ -47,7 +55,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
   const releaseState = holdDirectory(config.state);
-  const store = openStore(config.state, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(), log);
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const store = openStore(config.state, bootId, log);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
   const [images, network, runtimes, host] = await Promise.all([
@@ -63,6 +72,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     }),
     findRuntimes({
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
+      proofs: openProofs(`${config.state}/runtimes.json`, { bootId, native: config.native }),
       native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
     }),
     engine.call('tryIdmap', { dir: imageRoot })
@@ -83,9 +93,9 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     changes: openChanges(log),
   };
   network.setPodCidr(rememberedPodCidr(config.state));
-  await recover(context);
-  void sweepRoot(context);
-  return { context, close: () => close(context, { root: releaseRoot, state: releaseState }) };
+  const { begin, takenUp } = recovery(context);
+  const takeUp = (): void => void begin().then(() => sweepRoot(context));
+  return { context, takeUp, takenUp, close: () => close(context, { root: releaseRoot, state: releaseState }) };
 }
 
 function layerLimits(config: Config): LayerLimits {

@@ -18,10 +18,16 @@ export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<strin
     cgroupParent,
     networkReleased,
     ...resources,
-    shim: context.shims.serves(sandbox.id) ? 'serving' : 'lost',
+    shim: shimState(context, sandbox),
     runtimeHandler: handler || context.runtimes.defaultName,
     cniResult: attachment ? (JSON.parse(attachment.resultJson) as object) : null,
   });
+}
+
+/** A ready pod that an earlier daemon left is `awaited` until its shim has answered. */
+function shimState({ shims }: PodContext, { id, state }: Sandbox): 'serving' | 'awaited' | 'lost' {
+  if (shims.serves(id)) return 'serving';
+  return state === 'ready' ? 'awaited' : 'lost';
 }
 
 /** The verbose `info` of ContainerStatus, under CRI-O's keys; `pid` is 0 once the process has ended. */

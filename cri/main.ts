@@ -31,6 +31,7 @@ import { writableLayers } from '../pod/stats/writable.ts';
 import { statsHandlers } from './stats.ts';
 import { type Streaming, type StreamingOptions, streamingServer } from './streaming/http.ts';
 import { streamHandlers } from './streams.ts';
+import { onceTakenUp } from './taken-up.ts';
 
 /** How long calls in flight may go on when the daemon is told to end, in milliseconds. */
 const CLOSE_GRACE_MS = 5_000;
@@ -69,7 +70,7 @@ async function run(config: Config): Promise<void> {
   let daemon: Daemon | undefined;
   const observation = await observe(config, metrics, log, () => illness(daemon));
   daemon = await startDaemon(config, { log, meter: metrics, publish: events.publish });
-  const { context, close } = daemon;
+  const { context, takeUp, takenUp, close } = daemon;
   const service = startedAs(process.env, { pid: process.pid, engine: context.engine, log });
   const streaming = streamingServer(context, streamingOptions(config, log));
   countObjects(metrics, context, streaming);
@@ -81,7 +82,7 @@ async function run(config: Config): Promise<void> {
   const server = await startServer({
     listen: config.listen,
     handed,
-    runtime: {
+    runtime: onceTakenUp({ store: context.store, takenUp }, {
       ...runtimeHandlers(context, version(), shown(config, context.runtimes.defaultName)),
       ...sandboxHandlers(context),
       ...containerHandlers(context),
@@ -89,7 +90,7 @@ async function run(config: Config): Promise<void> {
       ...metricHandlers(context, layers),
       ...streamHandlers(context, streaming),
       ...happenings.handlers,
-    },
+    }),
     image: imageHandlers(context.images, config.pinnedImages, { containers: containerFilesystem(context, layers), platformOf: (handler) => platformOf(config, handler || context.runtimes.defaultName) }),
     control: controlHandlers(context, config.pinnedImages),
     log,
@@ -97,6 +98,7 @@ async function run(config: Config): Promise<void> {
     limit: metrics.limit,
   });
   keepInodes(config.state);
+  takeUp();
   log.info('berthd is ready', { listen: config.listen, version: version(), pid: process.pid, readyMs: Math.round(performance.now()) });
 
   const end = async (signal: string): Promise<void> => {

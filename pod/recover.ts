@@ -10,22 +10,34 @@ import { sandboxLost } from './sandbox/lost.ts';
 import { processEnded } from './sandbox/process.ts';
 import { releaseOrRetry as releaseSandbox } from './sandbox/release.ts';
 
-/** How long the start waits for shims, in milliseconds; a slow one is met later, in the background. */
-const MEET_LIMIT_MS = 3_000;
-
 /** Pause before a shim that did not answer well is tried again, in milliseconds. */
 const MEET_AGAIN_MS = 5_000;
 
-/**
- * Takes up what an earlier daemon of this boot left: meets the shims that live and learns the exits that happened
- * meanwhile; undoes, in the background, what was half made.
- */
-export async function recover(context: PodContext): Promise<void> {
+/** The pods of an earlier daemon of this boot, while they are being taken up. */
+export type Recovery = {
+  /**
+   * Meets the shims that live, side by side, learns the exits that happened meanwhile and undoes what was half made.
+   * Resolves when each shim has been tried once; one that is slow is met later.
+   */
+  begin(): Promise<void>;
+  /** Resolves when the sandbox's shim has been tried once: from then on its record is no older than the daemon. Never rejects. */
+  takenUp(sandboxId: string): Promise<void>;
+};
+
+/** Knows from the records which pods there are to take up. */
+export function recovery(context: PodContext): Recovery {
   const sandboxes = [...context.store.sandboxes.all()];
-  if (sandboxes.length === 0) return;
-  const met = Promise.all(sandboxes.map((sandbox) => recoverSandbox(context, sandbox)));
-  await Promise.race([met, sleep(MEET_LIMIT_MS, undefined, { ref: false })]);
-  context.log.info('pods of an earlier start taken up', { pods: sandboxes.length });
+  const begun = Promise.withResolvers<void>();
+  const tries = new Map(sandboxes.map((sandbox) => [sandbox.id, begun.promise.then(() => recoverSandbox(context, sandbox))]));
+  return {
+    async begin() {
+      begun.resolve();
+      await Promise.all(tries.values());
+      if (sandboxes.length > 0) context.log.info('pods of an earlier start taken up', { pods: sandboxes.length });
+      tries.clear();
+    },
+    takenUp: async (sandboxId) => tries.get(sandboxId),
+  };
 }
 
 /** Resolves when the shim is met or known to be gone; never rejects. */

@@ -4,12 +4,14 @@ import type { OciRuntime } from '../api/shim.ts';
 import { programPath } from '../host/program.ts';
 import type { Handler, Runtimes } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
+import type { Proofs } from './proofs.ts';
 import { noFeatures, readFeatures, type RuntimeFeatures } from './runtime-features.ts';
 import type { HandlerSettings } from './spec/input.ts';
 import { clearTrials, trial, TRIAL_TIMEOUT_MS, type TrialGround } from './trial.ts';
 
 /** Where OCI runtimes come from, and what a trial of one needs. */
 export type RuntimeSearch = TrialGround & {
+  proofs: Proofs;
   /** Programs by handler name, as configured. */
   configured: Readonly<Record<string, Program & HandlerSettings>>;
   /** Handler that must be the default; empty: the first that works. */
@@ -25,9 +27,9 @@ type Program = { path: string; args: readonly string[]; sandbox: 'none' | 'proce
 const PATIENCE_MS = 2_000;
 
 /**
- * The OCI runtimes of this daemon. The default is the first candidate that runs a trial container; one that hangs is
- * not waited for when another works. A runtime that fails its trial, be it later, is left out and the log says why.
- * Throws `unavailable` when none works.
+ * The OCI runtimes of this daemon. The default is the first candidate that runs a trial container, or has done so in
+ * this boot; one that hangs is not waited for when another works. A runtime that fails its trial, be it later, is left
+ * out and the log says why. Throws `unavailable` when none works.
  */
 export async function findRuntimes(search: RuntimeSearch): Promise<Runtimes> {
   const byName = new Map<string, Handler>();
@@ -48,7 +50,7 @@ export async function findRuntimes(search: RuntimeSearch): Promise<Runtimes> {
   const names = candidates(search);
   const works = await firstThatWorks(names, PATIENCE_MS, async (name) => {
     const found = candidate(name);
-    const why = found ? await trial(search, name, found) : 'not installed';
+    const why = found ? await proved(search, name, found) : 'not installed';
     if (why !== '') refuse(name, found ? ` (${found.path}): ${why}` : `: ${why}`);
     return why === '';
   });
@@ -92,10 +94,23 @@ function candidates(search: RuntimeSearch): readonly string[] {
   return [...plain, ...search.known.filter((name) => !(name in search.configured))];
 }
 
+/** Why the runtime does not work; an empty text when it does, be it by an earlier trial of this boot. */
+async function proved(search: RuntimeSearch, name: string, runtime: OciRuntime): Promise<string> {
+  if (search.proofs.of(runtime).works) return '';
+  const why = await trial(search, name, runtime);
+  if (why === '') search.proofs.add(runtime, { works: true });
+  return why;
+}
+
 /** What the runtime says of itself; one that cannot be asked has no features, and fails when it is used. */
-async function featuresOf({ engine }: RuntimeSearch, runtime: OciRuntime): Promise<RuntimeFeatures> {
+async function featuresOf({ engine, proofs }: RuntimeSearch, runtime: OciRuntime): Promise<RuntimeFeatures> {
+  const said = proofs.of(runtime).features;
+  if (said) return said;
   const reply = await runRuntime(engine, runtime, ['features'], TRIAL_TIMEOUT_MS).catch(() => undefined);
-  return reply?.exitCode === 0 ? readFeatures(reply.stdout) : noFeatures;
+  if (reply?.exitCode !== 0) return noFeatures;
+  const features = readFeatures(reply.stdout);
+  proofs.add(runtime, { features });
+  return features;
 }
 
 function ociRuntime(search: RuntimeSearch, name: string, { path, args, sandbox }: Program): OciRuntime {
