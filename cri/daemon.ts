@@ -73,7 +73,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     findRuntimes({
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
       proofs: openProofs(`${config.state}/runtimes.json`, { bootId, native: config.native }),
-      native: config.native, cgroup: { ...cgroup, parent: cgroup.defaultParent }, engine, log,
+      native: config.native, cgroup, engine, log,
     }),
     engine.call('tryIdmap', { dir: imageRoot })
       .then(async ({ obstacle }) =>

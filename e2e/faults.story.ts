@@ -77,6 +77,16 @@ if (whole) {
     t.true(tried > 0);
     t.log(`${tried} of about ${total * (victims.length + 1)} points tried; npm run faults tries all`);
   });
+
+  test("a removal that is killed when all but the pod's cgroups and its record is gone takes these away on the retry", async (t) => {
+    const operation = operations.find(({ name }) => name === 'RemovePodSandbox') as Operation;
+    const effects = await effectsOf(t, operation);
+    const first = effects.lastIndexOf('releasePod answered') + 1;
+    t.log(effects.slice(first));
+    for (const at of new Set([first, first + 1, effects.length - 1])) {
+      await killedAt(t, stage(), faults, { operation, at, victim: 'daemon' });
+    }
+  });
 }
 
 /** Kills at the first effect, the second and so on, until there is none to be killed at. */

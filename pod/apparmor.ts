@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import type { Log } from '../api/observe.ts';
 import type { Engine } from '../host/engine.ts';
+import { programPath, searchPath } from '../host/program.ts';
 import { DEFAULT_APPARMOR_PROFILE, DEFAULT_APPARMOR_TEXT, loadedProfiles } from './spec/apparmor.ts';
 
 /** How long the parser may take, in milliseconds. */
@@ -15,10 +16,12 @@ export async function loadDefaultProfile({ engine, stateDir, log }: { engine: En
   const file = `${stateDir}/${DEFAULT_APPARMOR_PROFILE}.apparmor`;
   writeFileSync(file, DEFAULT_APPARMOR_TEXT, { mode: 0o600 });
   try {
+    const path = programPath('apparmor_parser', ['/usr/sbin', '/sbin']);
+    if (path === undefined) throw new Error('there is no apparmor_parser on the PATH');
     const { exitCode, stderr } = await engine.call('run', {
-      lane: 'runtime', path: '/sbin/apparmor_parser', args: ['--replace', '--skip-cache', file], env: {}, stdin: '', timeoutMs: PARSER_TIMEOUT_MS,
+      lane: 'runtime', path, args: ['--replace', '--skip-cache', file], env: { PATH: searchPath() }, stdin: '', timeoutMs: PARSER_TIMEOUT_MS,
     });
-    if (exitCode !== 0) throw new Error(`apparmor_parser ended with ${exitCode}: ${stderr.trim().slice(0, 500)}`);
+    if (exitCode !== 0) throw new Error(`${path} ended with ${exitCode}: ${stderr.trim().slice(0, 500)}`);
     log.info('AppArmor profile loaded', { profile: DEFAULT_APPARMOR_PROFILE });
   } catch (error) {
     const there = (await loadedProfiles())?.includes(DEFAULT_APPARMOR_PROFILE) === true;

@@ -15,10 +15,13 @@ export type TrialGround = {
   stateDir: string;
   /** The native binary; static, so it runs in an empty rootfs. */
   native: string;
-  cgroup: { driver: CgroupDriver; host: Hierarchies; parent: string };
+  cgroup: { driver: CgroupDriver; host: Hierarchies };
   engine: Engine;
   log: Log;
 };
+
+/** Where trial containers are put: places that are there already, so that nothing has to be made for them, or ended. */
+const PARENTS: Record<CgroupDriver, string> = { cgroupfs: '/', systemd: 'system.slice' };
 
 /** Longest that a runtime may take to run a trial container, in milliseconds. */
 export const TRIAL_TIMEOUT_MS = 20_000;
@@ -66,7 +69,7 @@ export function clearTrials(ground: TrialGround, runtimeNamed: (name: string) =>
 
 function clearAway(ground: TrialGround, id: string, candidate: OciRuntime | undefined): void {
   const { engine, cgroup, log, stateDir } = ground;
-  const path = childPath(parentPath(cgroup.driver, cgroup.parent), containerLeaf(cgroup.driver, id));
+  const path = childPath(parentPath(cgroup.driver, PARENTS[cgroup.driver]), containerLeaf(cgroup.driver, id));
   const remove = [`${stateDir}/${id}`, ...(candidate ? [`${candidate.root}/${id}`] : [])];
   finishAll(`clear away ${id}`, [
     async () => candidate && runRuntime(engine, candidate, ['delete', '--force', id], DELETE_TIMEOUT_MS).catch(() => undefined),
@@ -91,7 +94,7 @@ function trialSpec({ native, cgroup }: TrialGround, id: string): object {
       { destination: '/berth-native', type: 'bind', source: native, options: ['bind', 'ro'] },
     ],
     linux: {
-      cgroupsPath: cgroupsPath(cgroup.driver, cgroup.parent, id),
+      cgroupsPath: cgroupsPath(cgroup.driver, PARENTS[cgroup.driver], id),
       namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }],
     },
   };

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Daemon } from '../harness/daemon.ts';
-import { textOf } from '../harness/files.ts';
+import { below, textOf } from '../harness/files.ts';
 import { containerConfig, createContainer, exitOf, podConfig, runPod, runScript, statusOf } from '../harness/pod.ts';
 
 /** One operation, ready to be called: again after a kill, as the kubelet would, and checked once it succeeded. */
@@ -128,6 +128,7 @@ async function removingPod(daemon: Daemon): Promise<Prepared> {
     check: async (t) => {
       t.deepEqual(await listed(daemon), []);
       t.deepEqual((await daemon.cri.call('ListPodSandbox', {})).items, []);
+      t.deepEqual(below('/sys/fs/cgroup').map(({ path }) => path).filter((path) => path.includes(daemon.cgroupParent)), []);
     },
   };
 }

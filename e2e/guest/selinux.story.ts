@@ -88,6 +88,14 @@ test('what a pod or container asks for is honoured, a part at a time', async (t)
   t.is(fileLabel(`${await rootOf(daemon, other)}/`), 'system_u:object_r:container_file_t:s0:c6');
 });
 
+test("a pod whose label the policy keeps from its PID 1 runs, and the log says what label that has", async (t) => {
+  const { daemon } = stage();
+  // A type that is there, and into which only getty's own program leads.
+  await runPod(daemon, 'kept', podAsking({ type: 'getty_t' }, { namespace_options: { pid: 0 } }));
+  const warning = textOf(daemon.logPath).split('\n').find((line) => line.includes("has not the pod's SELinux label")) ?? '';
+  t.regex(warning, /wanted=\S*getty_t/);
+});
+
 test('a label that the policy does not know is refused, and the name stays free', async (t) => {
   const { daemon } = stage();
   const message = /SELinux label .* is not valid in the loaded policy|SELinux level .* is none/;

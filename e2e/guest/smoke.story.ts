@@ -11,6 +11,11 @@ const limits = {
   },
 };
 
+test('a start leaves no cgroup: what its trial of the OCI runtime was in was there before', (t) => {
+  t.true(stage().daemon.isRunning());
+  t.false(['berth', 'berth.slice'].some((name) => existsSync(`/sys/fs/cgroup/${name}`)));
+});
+
 test('a pod with limits: they stand in its cgroup, stats are read there, it is stopped whole', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'limits');

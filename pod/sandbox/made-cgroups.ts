@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ancestors } from '../../host/cgroup.ts';
+import { programPath, searchPath } from '../../host/program.ts';
 import type { PodContext } from '../context.ts';
 import type { Sandbox } from '../record.ts';
 
@@ -33,16 +34,21 @@ function madeCgroups(context: PodContext, sandbox: Sandbox): string[] {
 }
 
 /**
- * Removes the pod cgroups that this runtime made and no other pod of its uses; what others put there stays. A slice is
- * ended too: the service manager, which started it for the pod's scopes, never ends one by itself.
+ * Removes the pod cgroups that this runtime made and no other pod of its uses, what others put there stays, then lets
+ * `forget` remove the record: until they are gone it says that they were made. A slice is ended too: the service manager,
+ * which started it for the pod's scopes, never ends one by itself.
  */
-export async function removeCgroups(context: PodContext, sandbox: Sandbox): Promise<void> {
-  if (sandbox.madeCgroups.length > 0) await inTurn(context, sandbox, () => removeUnused(context, sandbox.madeCgroups));
+export async function releaseCgroups(context: PodContext, sandbox: Sandbox, forget: () => void): Promise<void> {
+  await inTurn(context, sandbox, async () => {
+    await removeUnused(context, sandbox);
+    forget();
+  });
 }
 
-async function removeUnused(context: PodContext, cgroups: string[]): Promise<void> {
-  const used = new Set([...context.store.sandboxes.all()].flatMap((other) => ancestors(other.cgroupParent)));
-  for (const path of cgroups.filter((made) => !used.has(made))) {
+async function removeUnused(context: PodContext, { id, madeCgroups }: Sandbox): Promise<void> {
+  const others = [...context.store.sandboxes.all()].filter((other) => other.id !== id);
+  const used = new Set(others.flatMap((other) => ancestors(other.cgroupParent)));
+  for (const path of madeCgroups.filter((made) => !used.has(made))) {
     const dirs = context.cgroup.host.all.map((mount) => `${mount}${path}`);
     await Promise.all(dirs.map((dir) => rmdir(dir).catch(() => undefined)));
     if (context.cgroup.driver === 'systemd' && !dirs.some((dir) => existsSync(dir))) await stopSlice(context, basename(path));
@@ -52,10 +58,12 @@ async function removeUnused(context: PodContext, cgroups: string[]): Promise<voi
 /** Ends the unit of a slice whose cgroup was empty. */
 async function stopSlice({ engine, log }: PodContext, slice: string): Promise<void> {
   try {
+    const path = programPath('systemctl', ['/usr/bin', '/bin']);
+    if (path === undefined) throw new Error('there is no systemctl on the PATH');
     const { exitCode, stderr } = await engine.call('run', {
-      lane: 'runtime', path: '/usr/bin/systemctl', args: ['stop', '--', slice], env: {}, stdin: '', timeoutMs: STOP_TIMEOUT_MS,
+      lane: 'runtime', path, args: ['stop', '--', slice], env: { PATH: searchPath() }, stdin: '', timeoutMs: STOP_TIMEOUT_MS,
     });
-    if (exitCode !== 0 && exitCode !== NOT_LOADED) throw new Error(`systemctl ended with ${exitCode}: ${stderr.trim().slice(0, 500)}`);
+    if (exitCode !== 0 && exitCode !== NOT_LOADED) throw new Error(`${path} ended with ${exitCode}: ${stderr.trim().slice(0, 500)}`);
   } catch (error) {
     log.warn('slice that was made for a pod stays', { slice, error: String(error) });
   }

@@ -10,7 +10,7 @@ import { tellSandbox } from './event.ts';
 import { networkPod } from './network.ts';
 import { shimCgroup } from './plan.ts';
 import { endProcess } from './process.ts';
-import { removeCgroups } from './made-cgroups.ts';
+import { releaseCgroups } from './made-cgroups.ts';
 
 /** Gives the network back: CNI DEL, then the pin, then the shim leaves the namespace so that it can end. Idempotent. */
 export async function releaseNetwork(context: PodContext, sandbox: Sandbox): Promise<Sandbox> {
@@ -49,10 +49,11 @@ export async function releaseSandbox(context: PodContext, sandbox: Sandbox): Pro
     }),
   ]);
   const last = context.store.sandboxes.get(sandbox.id);
-  context.network.forget(sandbox.id);
-  context.store.sandboxes.remove(sandbox.id);
+  await releaseCgroups(context, sandbox, () => {
+    context.network.forget(sandbox.id);
+    context.store.sandboxes.remove(sandbox.id);
+  });
   if (last && last.state !== 'creating') tellSandbox(context, 'pod.removed', last);
-  await removeCgroups(context, sandbox);
 }
 
 async function endShim(context: PodContext, sandbox: Sandbox): Promise<void> {

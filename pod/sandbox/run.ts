@@ -10,11 +10,12 @@ import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
 import { type Sandbox, sandboxKey } from '../record.ts';
-import { newPodLabels, refuseUnknownLabels } from '../selinux/labels-of.ts';
+import { newPodLabels, refuseUnknownLabels, warnOfUnlabelledPidOne } from '../selinux/labels-of.ts';
 import { resolvConf } from '../spec/resolv.ts';
 import { onHost, ROOT } from '../spec/user-namespace.ts';
 import { undone } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
+import { makeLogDirectory } from './log-directory.ts';
 import { claimCgroups } from './made-cgroups.ts';
 import { networkPod } from './network.ts';
 import { plannedSandbox, shimPod } from './plan.ts';
@@ -59,10 +60,11 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
   try {
     if (sandbox.selinux) await refuseUnknownLabels(sandbox.selinux);
     mkdirSync(paths.directory, { mode: 0o700 });
-    await makeLogDirectory(context, sandbox);
+    await makeLogDirectory(context, sandbox.logDirectory);
     const pod = shimPod(context, sandbox, config);
     const { pid, pausePid, userNamespace } = await timed(meter, 'run_pod', 'shim', () => engine.call('spawnShim', { pod }));
     sandbox = store.sandboxes.put({ ...sandbox, shimPid: pid, pausePid, user: sandbox.user && { ...sandbox.user, path: userNamespace } });
+    await warnOfUnlabelledPidOne(context, sandbox);
     const [attached, connected] = await Promise.allSettled([
       attach(context, sandbox, config),
       shims.open(sandbox.id, paths.socket, 0),
@@ -81,13 +83,6 @@ async function build(context: PodContext, planned: Sandbox, config: PodSandboxCo
   }
   tellSandbox(context, 'pod.ready', sandbox);
   return sandbox.id;
-}
-
-/** By the engine: a log disk that hangs must not hold up this process. */
-async function makeLogDirectory({ engine }: PodContext, { logDirectory }: Sandbox): Promise<void> {
-  if (logDirectory === '') return;
-  const { found: [made] } = await engine.call('findSources', { sources: [{ path: logDirectory, make: true }] });
-  if (made?.error) throw new RuntimeError('invalid', `log_directory ${logDirectory} cannot be used: ${made.error}`);
 }
 
 async function attach(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): Promise<Attachment | null> {

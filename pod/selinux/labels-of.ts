@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { type ContainerConfig, decode, type Mount, type PodSandboxConfig } from '../../api/cri.ts';
 import type { SelinuxLabels } from '../../api/engine.ts';
 import type { PodContext } from '../context.ts';
@@ -33,6 +34,14 @@ export async function containerLabels(context: PodContext, sandbox: Sandbox, con
 export async function refuseUnknownLabels({ process, mount }: SelinuxLabels): Promise<void> {
   await refuseUnknownLabel(process);
   await refuseUnknownLabel(mount);
+}
+
+/** Where the policy does not let our program run with the label of a pod, the pod's PID 1 keeps the runtime's own: the log says so. */
+export async function warnOfUnlabelledPidOne({ log }: PodContext, { id, pausePid, selinux }: Sandbox): Promise<void> {
+  if (!selinux?.process || pausePid === 0) return;
+  const label = (await readFile(`/proc/${pausePid}/attr/current`, 'utf8').catch(() => '')).replaceAll(/[\0\n]/g, '');
+  if (label === selinux.process || label === '') return;
+  log.warn("PID 1 of a pod has not the pod's SELinux label: the policy does not let it", { sandbox: id, label, wanted: selinux.process });
 }
 
 /**
