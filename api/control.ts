@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Int64, Rpc, StreamRpc } from './cri-types.ts';
+import type { CheckCounts, Checked } from './problem.ts';
 import { loadProto, type Service, serviceIn } from './proto.ts';
 
 export type DumpRequest = { id: string };
@@ -36,6 +37,10 @@ export type LoadReply = { images: LoadedImage[] };
 export type SaveRequest = { images: string[] };
 export type SaveReply = { data: Buffer };
 
+export type CheckRequest = { full: boolean; repair: boolean };
+/** `counts` is null in every reply but the last, `problem` in that one. */
+export type CheckReply = { problem: Checked | null; counts: CheckCounts | null };
+
 /** An rpc whose request comes in pieces. */
 export type ClientStreamRpc<Request, Reply> = { request: Request; reply: Reply; stream: 'client' };
 
@@ -48,6 +53,7 @@ export type ControlRpcs = {
   Prune: Rpc<PruneRequest, PruneReply>;
   Load: ClientStreamRpc<LoadRequest, LoadReply>;
   Save: StreamRpc<SaveRequest, SaveReply>;
+  Check: StreamRpc<CheckRequest, CheckReply>;
 };
 
 /** The service that the command-line client asks besides the CRI: `berth.v1.Control` of control.proto. */

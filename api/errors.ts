@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'denied'
   | 'exhausted'
   | 'unsupported'
+  | 'newer-format'
   | 'unavailable'
   | 'registry-unavailable'
   | 'signature'
@@ -19,7 +20,7 @@ export type ErrorKind =
   | 'internal';
 
 const kinds: ReadonlySet<string> = new Set<ErrorKind>([
-  'invalid', 'not-found', 'exists', 'wrong-state', 'in-use', 'denied', 'exhausted', 'unsupported', 'unavailable',
+  'invalid', 'not-found', 'exists', 'wrong-state', 'in-use', 'denied', 'exhausted', 'unsupported', 'newer-format', 'unavailable',
   'registry-unavailable', 'signature',
   'rro-unsupported', 'image-volume', 'corrupt', 'timeout', 'cancelled', 'internal',
 ]);

@@ -25,20 +25,29 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`berth: ${asRuntimeError(error).message}\n`);
     return exitCode.wrongCommandLine;
   }
-  if (command.do === 'run') return run(command);
+  if (command.do === 'run') return runVerb(command);
   await print(command.verb === undefined ? helpText(verbs) : verbHelp(command.verb, verbs[command.verb] as Verb));
   return exitCode.done;
 }
 
-async function run({ verb, socket, given }: Command & { do: 'run' }): Promise<number> {
+async function runVerb({ verb, socket, given }: Command & { do: 'run' }): Promise<number> {
+  const { run, failed } = verbs[verb] as Verb;
   const daemon = connect(socket);
   try {
-    await (verbs[verb] as Verb).run({ ...given, daemon, print });
-    return exitCode.done;
+    let ending: number = exitCode.done;
+    await run({
+      ...given,
+      daemon,
+      print,
+      endWith: (code) => {
+        ending = code;
+      },
+    });
+    return ending;
   } catch (error) {
     const { kind, message } = asRuntimeError(error);
     process.stderr.write(`berth ${verb}: ${message}\n`);
-    return kind === 'unavailable' ? exitCode.noDaemon : exitCode.failed;
+    return failed ?? (kind === 'unavailable' ? exitCode.noDaemon : exitCode.failed);
   } finally {
     daemon.close();
   }

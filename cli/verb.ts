@@ -21,6 +21,8 @@ export type Verb = {
   /** One line. */
   summary: string;
   options: VerbOptions;
+  /** What the process ends with when it fails, where that is not as for other verbs. */
+  failed?: number;
   /** Does it; an error's message becomes the one line that the user reads. */
   run(ask: Ask): Promise<void>;
 };
@@ -35,6 +37,8 @@ export type Ask = {
   /** All values of an option that may be given several times. */
   texts(name: string): readonly string[];
   daemon: Daemon;
+  /** What the process ends with if it does not fail; 0 unless it is told. */
+  endWith(exitCode: number): void;
   /** Writes to standard output; waits while its reader is slow. */
   print(text: string | Buffer): Promise<void>;
 };

@@ -1,3 +1,4 @@
+import { check } from './check.ts';
 import { dump } from './dump.ts';
 import { imagesHistory } from './images-history.ts';
 import { imagesPrune } from './images-prune.ts';
@@ -18,6 +19,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   rmi,
   load,
   save,
+  check,
   dump,
   version,
 };

@@ -14,7 +14,10 @@ export type Config = {
 };
 
 /** What the command line asks for. */
-export type Command = { do: 'run'; config: Config } | { do: 'help' } | { do: 'version' };
+export type Command = { do: 'run'; config: Config } | { do: 'check'; config: Config; ask: CheckAsk } | { do: 'help' } | { do: 'version' };
+
+/** How `berthd check` looks at what a daemon that does not run has left. */
+export type CheckAsk = { full: boolean; repair: boolean; json: boolean };
 
 /** OCI runtimes that are looked for on the PATH without being configured. */
 export const KNOWN_RUNTIMES: readonly string[] = ['runc', 'crun', 'youki'];
@@ -26,10 +29,19 @@ export const KNOWN_RUNTIMES: readonly string[] = ['runc', 'crun', 'youki'];
 export function readCommand(argv: readonly string[]): Command {
   if (argv.includes('--help') || argv.includes('-h')) return { do: 'help' };
   if (argv.includes('--version')) return { do: 'version' };
+  if (argv[0] === 'check') {
+    const flags = ['--full', '--repair', '--json'];
+    const [full = false, repair = false, json = false] = flags.map((flag) => argv.includes(flag));
+    return { do: 'check', config: readConfig(argv.slice(1).filter((word) => !flags.includes(word))), ask: { full, repair, json } };
+  }
+  return { do: 'run', config: readConfig(argv) };
+}
+
+function readConfig(argv: readonly string[]): Config {
   const fromLine = readCommandLine(argv);
   const named = fromLine.findLast((each) => each.key === 'config')?.value as string | undefined;
   const fromFiles = readConfigFiles(named ?? options.config.fallback(), { mayBeMissing: named === undefined });
-  return { do: 'run', config: check(settle([...fromFiles, ...fromLine])) };
+  return check(settle([...fromFiles, ...fromLine]));
 }
 
 function readCommandLine(argv: readonly string[]): Setting[] {

@@ -1,6 +1,7 @@
 import { decode } from '../api/cri.ts';
 import type { DumpReply } from '../api/control.ts';
 import type { PodContext } from '../pod/context.ts';
+import { checkControl } from './control-check.ts';
 import { imageControl } from './control-images.ts';
 import { pullWithProgress } from './control-pull.ts';
 import type { ControlHandlers } from './server.ts';
@@ -9,6 +10,7 @@ import type { ControlHandlers } from './server.ts';
 export function controlHandlers(context: PodContext, pinned: readonly string[]): Required<ControlHandlers> {
   return {
     ...imageControl(context.images, pinned),
+    ...checkControl(context),
     Pull: ({ image }, { signal }) => pullWithProgress(context.images, image, signal),
     Dump: async function* ({ id }) {
       for (const record of records(context)) if (digitsOf(record.id).startsWith(digitsOf(id))) yield record;

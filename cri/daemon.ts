@@ -36,8 +36,8 @@ export type Observers = { log: Log; meter: Meter; publish: Publish };
 /** A daemon that is ready for calls. `close` ends everything of its own; pods live on. */
 export type Daemon = {
   context: PodContext;
-  /** Takes up the pods of an earlier start, and takes away what is nobody's; for when lists are served already. */
-  takeUp(): void;
+  /** Takes up the pods of an earlier start, and takes away what is nobody's; for when lists are served already. Resolves when all is done. */
+  takeUp(): Promise<void>;
   /** Resolves when the sandbox of an earlier start is taken up. */
   takenUp(sandboxId: string): Promise<void>;
   close(): Promise<void>;
@@ -94,7 +94,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   };
   network.setPodCidr(rememberedPodCidr(config.state));
   const { begin, takenUp } = recovery(context);
-  const takeUp = (): void => void begin().then(() => sweepRoot(context));
+  const takeUp = (): Promise<void> => begin().then(() => sweepRoot(context));
   return { context, takeUp, takenUp, close: () => close(context, { root: releaseRoot, state: releaseState }) };
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { asRuntimeError } from '../api/errors.ts';
+import { asRuntimeError, isKind } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import { takeHandedSocket } from '../host/handed-socket.ts';
 import { startedAs } from '../host/notify.ts';
@@ -12,6 +12,7 @@ import { hideUserInfo, openLog } from '../observe/log.ts';
 import { type Metrics, openMetrics } from '../observe/metrics.ts';
 import { publishToNats } from '../observe/nats.ts';
 import { backgroundOutput } from '../observe/output.ts';
+import { checkOffline } from './check-offline.ts';
 import { serveCadvisor } from './cadvisor/socket.ts';
 import { type Config, readCommand } from './config.ts';
 import { containerFilesystem } from './container-filesystem.ts';
@@ -50,11 +51,18 @@ async function main(): Promise<void> {
     const command = readCommand(process.argv.slice(2));
     if (command.do === 'help') process.stdout.write(helpText());
     else if (command.do === 'version') process.stdout.write(`berthd ${version()}\n`);
+    else if (command.do === 'check') process.exitCode = await checkOffline(command.config, command.ask, (line) => process.stdout.write(`${line}\n`));
     else await run(command.config);
   } catch (error) {
     process.stderr.write(`berthd: ${asRuntimeError(error).message}\n`);
-    process.exit(1);
+    process.exit(exitCodeOf(error));
   }
+}
+
+/** 2 when a check could not look; 78 (EX_CONFIG of sysexits(3)) when a newer release wrote what is there: a restart is of no use. */
+function exitCodeOf(error: unknown): number {
+  if (process.argv[2] === 'check') return 2;
+  return isKind(error, 'newer-format') ? 78 : 1;
 }
 
 async function run(config: Config): Promise<void> {
@@ -98,7 +106,7 @@ async function run(config: Config): Promise<void> {
     limit: metrics.limit,
   });
   keepInodes(config.state);
-  takeUp();
+  void takeUp();
   log.info('berthd is ready', { listen: config.listen, version: version(), pid: process.pid, readyMs: Math.round(performance.now()) });
 
   const end = async (signal: string): Promise<void> => {

@@ -17,6 +17,7 @@ const codes: Record<ErrorKind, status> = {
   denied: status.PERMISSION_DENIED,
   exhausted: status.RESOURCE_EXHAUSTED,
   unsupported: status.UNIMPLEMENTED,
+  'newer-format': status.FAILED_PRECONDITION,
   unavailable: status.UNAVAILABLE,
   'registry-unavailable': status.UNKNOWN,
   signature: status.UNKNOWN,

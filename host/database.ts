@@ -6,7 +6,7 @@ import { refuseNewer } from './schema-version.ts';
 /**
  * Opens a SQLite file on tmpfs and brings its schema to the newest version: `migrations[n]` leads from version n to
  * n + 1. Commits are not synced; the file, and those that SQLite makes beside it, are its owner's alone. Throws
- * `unsupported` for a file written by a newer release; it is left as it is.
+ * `newer-format` for a file written by a newer release; it is left as it is.
  */
 export function openDatabase(path: string, migrations: readonly string[]): DatabaseSync {
   makePrivate(path);

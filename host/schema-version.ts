@@ -1,10 +1,10 @@
 import { RuntimeError } from '../api/errors.ts';
 
-/** Throws `unsupported` when the file `path` has a newer schema than the `known` one; nobody may touch it then. */
+/** Throws `newer-format` when the file `path` has a newer schema than the `known` one; nobody may touch it then. */
 export function refuseNewer({ path, version, known }: { path: string; version: number; known: number }): void {
   if (version <= known) return;
   throw new RuntimeError(
-    'unsupported',
+    'newer-format',
     `${path} has schema version ${version}, this release knows ${known}: start the release that wrote it`,
   );
 }

@@ -173,7 +173,7 @@ test.serial('records of a newer release are refused and left as they are', async
   await opened.images.close();
   writeFileSync(path, newer);
   const error = await t.throwsAsync(opened.reopen(), { message: /json has schema version 99, .*: start the release/ });
-  t.true(isKind(error, 'unsupported'));
+  t.true(isKind(error, 'newer-format'));
   t.is(readFileSync(path, 'utf8'), newer);
   t.is(opened.kept().length, 1);
   writeFileSync(path, before);

@@ -8,6 +8,7 @@ import type { Engine } from '../host/engine.ts';
 import { keyedQueue } from '../host/queue.ts';
 import { openAdditionalStores } from './additional/additional.ts';
 import { layerPathIn } from './additional/additional-store.ts';
+import { checkImages } from './check/check.ts';
 import { loadImages } from './archive/load.ts';
 import { type SaveAsk, saveImages } from './archive/save.ts';
 import type { Stall } from './pull/fetch.ts';
@@ -56,7 +57,7 @@ export type ImagesOptions = {
   usedBy: (imageId: string) => string[];
 };
 
-/** Opens the images below `root`, rid of what a crash left. Throws `unsupported` for records of a newer release. */
+/** Opens the images below `root`, rid of what a crash left. Throws `newer-format` for records of a newer release. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
   const { root, engine, log } = options;
   const records = await openRecords(join(root, 'images'), log);
@@ -79,12 +80,14 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const signatures = await openSignatures(join(root, 'signatures'), log);
   await signatures.keepOnly(new Set([...records.catalog.list(), ...view.list()].flatMap(({ digests }) => digests.map(digestIn))));
   const http = createHttp();
-  const verification = verifications(options.verification, { engine, http, temporary: join(root, 'tmp'), signatures });
+  const verification = verifications(options.verification, { engine, http, temporary: layers.temporary, signatures });
   const leases = createLeases();
   const { touch } = leases;
   const puller = createPuller({ ...options, verification, credentials, platform, records, view, additional, layers, conf, inTurn, dropUnused, touch });
   const holders = ({ id }: Image): string[] => [...options.usedBy(id), ...leases.holders(id)];
   const find = (reference: string): Image | undefined => findImage(reference, view, conf);
+  // What an additional store that cannot be read now has is not missing.
+  const isElsewhere = (diffId: string): boolean => elsewhere().layer(diffId) !== undefined || !additional.allRead();
   const pathIn = ({ additionalStore }: Image, diffId: string): string =>
     additionalStore === '' ? layers.pathOf(diffId) : layerPathIn(additionalStore, diffId);
   return {
@@ -108,6 +111,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
       return leases.take(imageId);
     },
     layerPaths: (image) => [...new Set(image.layers.toReversed())].map((diffId) => pathIn(image, diffId)),
+    check: (ask) => checkImages({ root, engine, records, layers, isElsewhere, holders, inTurn, discardUnused: (diffIds) => discardUnused(diffIds, records, layers) }, ask),
     usage: layers.usage,
     usageOf: layers.usageOf,
     async close() {

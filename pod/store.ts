@@ -30,7 +30,7 @@ export type Store = {
 
 /**
  * Opens `state.db` in the state directory; what another boot than `bootId` wrote counts for nothing. Throws
- * `unsupported` when a newer release wrote it.
+ * `newer-format` when a newer release wrote it.
  */
 export function openStore(stateDir: string, bootId: string, log: Log): Store {
   const database = openDatabase(`${stateDir}/state.db`, migrations);

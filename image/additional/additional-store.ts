@@ -46,7 +46,7 @@ export async function listStore(root: string, engine: Engine): Promise<Listing> 
   return { text: stdout, records, layers: new Set(lines.slice(middle + 1, -2)) };
 }
 
-/** Reads what was listed; changes nothing. Throws `unsupported` for a store of a newer release. */
+/** Reads what was listed; changes nothing. Throws `newer-format` for a store of a newer release. */
 export async function readStore(root: string, listing: Listing, engine: Engine): Promise<StoreContent> {
   const paths = listing.records.map((name) => join(root, 'images', name));
   const texts = new Map(await inParallel(readsAtATime, paths, async (path) => [path, await readText(path, engine)] as const));

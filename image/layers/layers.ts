@@ -3,6 +3,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../api/observe.ts';
 import type { Engine } from '../../host/engine.ts';
+import { orIfMissing } from '../../host/files.ts';
 import { keyedQueue } from '../../host/queue.ts';
 import type { LayerElsewhere } from '../additional/additional-store.ts';
 import { createClaims } from './claims.ts';
@@ -30,11 +31,17 @@ export type Layers = {
   usage(): LayerUsage & { path: string };
   /** A path below the temporary folder that nothing has. */
   temporary(): string;
+  /** True for names of the temporary folder that were given out since the layers were opened. */
+  isTemporary(name: string): boolean;
   /** Keeps layers, present or coming, from `discard` until the returned function is called. */
   claim(diffIds: readonly string[]): () => void;
   isClaimed(diffId: string): boolean;
   /** Moves those of the unpacked layers that are not there yet to their place in the image of these layers, durably. */
   commit(unpacked: readonly UnpackedLayer[], diffIds: readonly string[]): Promise<void>;
+  /** Removes these paths of the layers' file system: out of sight when it resolves, off the disk soon after. */
+  putAway(paths: string[]): Promise<void>;
+  /** Counts a layer as not there, because it is not, so that the next pull brings it. */
+  forget(diffId: string): void;
   /** Takes layers away: out of sight when it resolves, off the disk soon after. */
   discard(diffIds: readonly string[]): Promise<void>;
   /** Removes what was unpacked unless it has been moved to its place. */
@@ -56,7 +63,8 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const { engine, log, elsewhere } = options;
   const folders = { layers: join(options.root, 'layers'), temporary: join(options.root, 'tmp') };
   const ownPath = (diffId: string): string => join(folders.layers, hexOf(diffId));
-  const temporary = (): string => join(folders.temporary, randomUUID());
+  const ours = `${randomUUID().slice(0, 8)}-`;
+  const temporary = (): string => join(folders.temporary, `${ours}${randomUUID()}`);
   // One after the other: freeing many files can be slow, and the engine has few threads for it.
   const removals = keyedQueue();
   const removeSoon = (paths: string[]): void => {
@@ -70,8 +78,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
     // One after the other: a stalled disk may hold up one thread of Node's pool, not all of them.
     for (const path of paths) {
       const to = temporary();
-      await rename(path, to);
-      moved.push(to);
+      if (await orIfMissing(rename(path, to).then(() => true), false)) moved.push(to);
     }
     removeSoon(moved);
   };
@@ -80,11 +87,16 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const total = { usedBytes: 0n, inodes: 0n };
   for (const usage of present.values()) add(total, usage, 1n);
   const claims = createClaims();
+  const forget = (diffId: string): void => {
+    add(total, present.get(diffId) ?? noUsage, -1n);
+    present.delete(diffId);
+  };
   const moved = new WeakSet<UnpackedLayer>();
   const pathOf = (diffId: string): string => (present.has(diffId) ? undefined : elsewhere(diffId)?.path) ?? ownPath(diffId);
   return {
     pathOf,
     temporary,
+    isTemporary: (name) => name.startsWith(ours),
     has: (diffId) => present.has(diffId) || elsewhere(diffId) !== undefined,
     isOwn: (diffId) => present.has(diffId),
     usageOf: (diffId) => present.get(diffId) ?? elsewhere(diffId)?.usage ?? noUsage,
@@ -105,12 +117,11 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
         moved.add(layer);
       }
     },
+    forget,
+    putAway,
     async discard(diffIds) {
       const going = diffIds.filter((diffId) => present.has(diffId));
-      for (const diffId of going) {
-        add(total, present.get(diffId) ?? noUsage, -1n);
-        present.delete(diffId);
-      }
+      going.forEach(forget);
       await putAway(going.map(ownPath));
     },
     async removeUnpacked(layer) {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RuntimeError } from '../../api/errors.ts';
@@ -10,10 +9,10 @@ const limitMs = 30_000;
 /** The text that was signed, when one of the keys made the signature; undefined when none did. */
 export type OpenPgp = (signature: Buffer, keys: readonly Buffer[]) => Promise<string | undefined>;
 
-/** Asks gpgv by way of the engine; `folder` is for the files it reads meanwhile. Throws `signature` where there is no gpgv. */
-export function openPgp(engine: Engine, folder: string): OpenPgp {
+/** Asks gpgv by way of the engine; the files that it reads lie in a new `temporary()` folder meanwhile. Throws `signature` where there is no gpgv. */
+export function openPgp(engine: Engine, temporary: () => string): OpenPgp {
   return async (signature, keys) => {
-    const directory = join(folder, randomUUID());
+    const directory = temporary();
     await mkdir(directory, { mode: 0o700 });
     try {
       const [keyring, signed] = [join(directory, 'keys'), join(directory, 'signed')];

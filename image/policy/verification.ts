@@ -43,7 +43,7 @@ export type Verification = {
 /** Reads the policies anew each time. */
 export function verifications(
   options: VerificationOptions,
-  { engine, http, temporary, signatures }: { engine: Engine; http: Http; temporary: string; signatures: SignatureStore },
+  { engine, http, temporary, signatures }: { engine: Engine; http: Http; temporary: () => string; signatures: SignatureStore },
 ): (namespace: string) => Promise<Verification> {
   const gpg = openPgp(engine, temporary);
   return async (namespace) => {

@@ -12,7 +12,7 @@ const readsAtATime = 16;
 
 /**
  * What the files of the folder hold, in the order in which they were written. Unfinished ones are removed; one that
- * cannot be read gets the name `.broken`. Throws `unsupported` for one of a newer release, with all left as they are.
+ * cannot be read gets the name `.broken`. Throws `newer-format` for one of a newer release, with all left as they are.
  */
 export async function readFolder(folder: string, log: Log): Promise<Stored[]> {
   const names = await readdir(folder);
@@ -25,7 +25,7 @@ export async function readFolder(folder: string, log: Log): Promise<Stored[]> {
 /** Records in the order in which they were written, and the files that cannot be read as such. */
 export type RecordsRead = { stored: Stored[]; unreadable: { path: string; error: RuntimeError }[] };
 
-/** What the files of those names in the folder hold; changes nothing. Throws `unsupported` for one of a newer release. */
+/** What the files of those names in the folder hold; changes nothing. Throws `newer-format` for one of a newer release. */
 export async function readRecords(folder: string, names: readonly string[], read: (path: string) => Promise<string>): Promise<RecordsRead> {
   const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name));
   const files = await inParallel(readsAtATime, paths, (path) => readJson(path, read));

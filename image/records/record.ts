@@ -1,3 +1,4 @@
+import type { Checked } from '../../api/problem.ts';
 import type { LayerUsage } from '../layers/layers.ts';
 import type { Platform } from '../manifest/manifest.ts';
 import type { PullProgress } from '../pull/progress.ts';
@@ -107,6 +108,8 @@ export type Images = {
   /** What the layers take, as counted when they were unpacked. */
   usage(): { path: string; usedBytes: bigint; inodes: bigint };
   usageOf(diffId: string): LayerUsage;
+  /** What is wrong with the store, mended where that is wanted. Throws `newer-format` for records of a newer release. */
+  check(ask: { repair: boolean }): AsyncIterable<Checked>;
   /** Ends pulls in flight and waits for what is being written. */
   close(): Promise<void>;
 };

@@ -21,7 +21,7 @@ export type Records = {
   remove(id: string): Promise<void>;
 };
 
-/** Opens the folder that holds one JSON file per image. Throws `unsupported` when a newer release wrote one of them. */
+/** Opens the folder that holds one JSON file per image. Throws `newer-format` when a newer release wrote one of them. */
 export async function openRecords(folder: string, log: Log): Promise<Records> {
   await makeDurably(folder);
   const stored = await readFolder(folder, log);

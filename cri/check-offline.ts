@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isKind, RuntimeError, whileDoing } from '../api/errors.ts';
+import type { Log, Meter } from '../api/observe.ts';
+import { type CheckCounts, type Checked, countsText, type Problem, problemText } from '../api/problem.ts';
+import { holdDirectory } from '../host/lock.ts';
+import { judgeStore } from '../image/check/judge.ts';
+import { lookAtStore } from '../image/check/look.ts';
+import { hexOf } from '../image/layers/layers.ts';
+import type { CheckAsk, Config } from './config.ts';
+import { checkReplies } from './control-check.ts';
+import { startDaemon } from './daemon.ts';
+
+/** What the process ends with; 2 when it could not look. */
+const exitCode = { clean: 0, problems: 1 } as const;
+
+/**
+ * Verifies what a daemon that does not run has left, and prints each problem; nothing is touched unless `repair` is asked.
+ * Returns the exit code. Errors: `in-use` while a daemon runs there, `not-found`, `newer-format` for what a newer release wrote.
+ */
+export async function checkOffline(config: Config, ask: CheckAsk, print: (line: string) => void): Promise<number> {
+  const { problems, counts } = await lookOffline(config);
+  const left = ask.repair && problems.length > 0 ? await repaired(config, ask) : problems.map(untouched);
+  const found = ask.repair ? outcomes(problems, left) : left;
+  for (const each of found) print(ask.json ? JSON.stringify(each) : problemText(each));
+  if (!ask.json) print(countsText(counts, found));
+  return found.length === 0 ? exitCode.clean : exitCode.problems;
+}
+
+async function lookOffline(config: Config): Promise<{ problems: Problem[]; counts: CheckCounts }> {
+  const root = config.imageStore || config.root;
+  const release = holdWhatIsThere(config);
+  try {
+    const seen = await lookAtStore(root);
+    const isElsewhere = (diffId: string): boolean => config.additionalImageStores.some((store) => existsSync(join(store, 'layers', hexOf(diffId))));
+    const problems = judgeStore(seen, { inMemory: [], holders: () => [], isElsewhere, inFlight: () => false });
+    return { problems, counts: { images: seen.records.stored.length, layers: seen.layers.length, unverified: 0, pods: 0, containers: 0 } };
+  } finally {
+    release();
+  }
+}
+
+/** Takes the locks of a daemon's directories, so that none begins meanwhile. */
+function holdWhatIsThere({ root, imageStore, state }: Config): () => void {
+  if (!existsSync(root)) throw new RuntimeError('not-found', `there is no ${root}: name the daemon's own by --root`);
+  const directories = new Set([root, ...(imageStore === '' ? [] : [imageStore]), ...(existsSync(join(state, 'state.db')) ? [state] : [])]);
+  const releases: (() => void)[] = [];
+  const release = (): void => {
+    for (const end of releases) end();
+  };
+  try {
+    for (const directory of directories) releases.push(holdDirectory(directory));
+    return release;
+  } catch (error) {
+    release();
+    throw isKind(error, 'in-use') ? new RuntimeError('in-use', 'a daemon runs there: have it look, by berth check without --offline', error) : whileDoing('cannot look', error);
+  }
+}
+
+/** Has a daemon that serves nobody take up what is there, which sweeps, and mend the rest. What it finds then. */
+async function repaired(config: Config, ask: CheckAsk): Promise<Checked[]> {
+  const found: Checked[] = [];
+  const daemon = await startDaemon(config, { log: toStandardError, meter: unmeasured, publish: () => undefined });
+  try {
+    await daemon.takeUp();
+    for await (const { problem } of checkReplies(daemon.context, ask)) if (problem) found.push(problem as Checked);
+  } finally {
+    await daemon.close();
+  }
+  return found;
+}
+
+/** What was found at first counts as repaired when it was not found again, or was repaired then. */
+function outcomes(problems: readonly Problem[], left: readonly Checked[]): Checked[] {
+  const key = ({ kind, id, path }: Problem): string => JSON.stringify([kind, id, path]);
+  const later = new Map(left.map((each) => [key(each), each]));
+  const before = problems.map((problem) => later.get(key(problem)) ?? { ...problem, repaired: true, error: '' });
+  const known = new Set(problems.map(key));
+  return [...before, ...left.filter((each) => !known.has(key(each)))];
+}
+
+function untouched(problem: Problem): Checked {
+  return { ...problem, repaired: false, error: '' };
+}
+
+const quiet = (): void => undefined;
+const say = (message: string, fields: object = {}): void => void process.stderr.write(`${message} ${JSON.stringify(fields)}\n`);
+const toStandardError: Log = { debug: quiet, info: quiet, warn: say, error: say };
+const unmeasured: Meter = { stage: quiet, count: quiet, limit: quiet };
