@@ -37,6 +37,8 @@ const { values } = parseArgs({
 const [minutes, pods, seed] = [Number(values.minutes), Number(values.pods), Number(values.seed)];
 /** Of so many pods one stays for the whole run. */
 const STAYS_EVERY = 5;
+/** Ports of the host from here on, one for each home. */
+const FIRST_PORT = 28_200;
 const MINUTE_MS = 60_000;
 /** How often the leak check, which has a patience of its own, may find something before it counts. */
 const LEAK_LOOKS = 6;
@@ -65,7 +67,7 @@ const soak: Soak = {
   daemonAway: false,
   counts: new Map(),
   problems: [],
-  homes: Array.from({ length: pods }, (_, i) => ({ name: `soak-${i}`, stays: i % STAYS_EVERY === 0, pod: undefined })),
+  homes: Array.from({ length: pods }, (_, i) => ({ name: `soak-${i}`, hostPort: FIRST_PORT + i, stays: i % STAYS_EVERY === 0, pod: undefined })),
 };
 const perMinute: Minute[] = [];
 try {
@@ -120,6 +122,9 @@ function tell(): void {
 }
 
 async function checkLeaks(): Promise<void> {
+  const { items } = await daemon.cri.call('ListPodSandbox', {});
+  const { containers } = await daemon.cri.call('ListContainers', {});
+  for (const { id } of [...items, ...containers]) problem(soak, `still listed: ${id}`);
   let left: string[] = [];
   for (let look = 0; look < LEAK_LOOKS; look++) {
     left = await leaks(daemon, baseline);

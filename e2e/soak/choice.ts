@@ -12,8 +12,8 @@ export type Blow = { readonly atMs: number } & (
   | { readonly act: 'kill'; readonly victim: 'runtime' | 'plugin'; readonly run: string; readonly afterMs: number }
 );
 
-/** Of 100 minutes, in how many each is killed. */
-const kills: Readonly<Record<Victim, number>> = { daemon: 50, engine: 70, both: 25, shim: 60, runtime: 100, plugin: 70 };
+/** How often each is killed in 100 minutes. */
+const kills: Readonly<Record<Victim, number>> = { daemon: 50, engine: 70, both: 25, shim: 60, runtime: 300, plugin: 200 };
 const runs = {
   runtime: ['create', 'start', 'exec', 'delete', 'kill'],
   plugin: ['bridge.ADD', 'bridge.DEL', 'host-local.ADD', 'host-local.DEL', 'portmap.ADD', 'portmap.DEL'],
@@ -27,7 +27,11 @@ const QUIET_MS = 12_000;
 /** What is done to the runtime in one minute: daemon and engine are restarted, and some are killed; by time. */
 export function blows(random: Random): Blow[] {
   const atMs = (): number => random.below(MINUTE_MS - QUIET_MS);
-  const killed = victims.filter((victim) => random.below(100) < kills[victim]);
+  const killed = victims.flatMap((victim) => {
+    const certain = Math.floor(kills[victim] / 100);
+    const one = random.below(100) < kills[victim] % 100 ? 1 : 0;
+    return Array.from({ length: certain + one }, () => victim);
+  });
   const all: Blow[] = [
     { act: 'restart daemon', atMs: atMs() },
     { act: 'restart engine', atMs: atMs() },
@@ -45,11 +49,12 @@ export type PodPlan = {
   readonly attempts: number;
   /** Whether it is removed while its last container runs. */
   readonly cut: boolean;
-  readonly port: boolean;
+  /** Whether a port of the host leads to it. */
+  readonly hostPort: boolean;
 };
 
 export function podPlan(random: Random, stays: boolean): PodPlan {
-  return { attempts: stays ? Number.POSITIVE_INFINITY : 1 + random.below(4), cut: random.below(3) === 0, port: random.below(2) === 0 };
+  return { attempts: stays ? Number.POSITIVE_INFINITY : 1 + random.below(4), cut: random.below(3) === 0, hostPort: random.below(2) === 0 };
 }
 
 /** How one container lives; `stopAfterMs` when it is stopped before its end. */

@@ -9,7 +9,7 @@ import { codeOf, count, type Home, type LivePod, persist, problem, type Soak } f
 export async function inhabit(soak: Soak, home: Home): Promise<void> {
   while (!soak.isOver()) {
     const plan = podPlan(soak.random, home.stays);
-    const pod = await run(soak, home.name);
+    const pod = await run(soak, home, plan.hostPort);
     const live: LivePod = { id: pod.id, shimKilled: false, stopped: false, running: undefined };
     home.pod = live;
     try {
@@ -28,9 +28,10 @@ export async function inhabit(soak: Soak, home: Home): Promise<void> {
 }
 
 /** RunPodSandbox until there is one; one that was lost while it was made is removed, and another made. */
-async function run(soak: Soak, name: string): Promise<Pod> {
+async function run(soak: Soak, { name, hostPort }: Home, mapped: boolean): Promise<Pod> {
+  const more = mapped ? { port_mappings: [{ protocol: 0, container_port: 80, host_port: hostPort }] } : {};
   for (;;) {
-    const config = podConfig(soak.daemon, name);
+    const config = podConfig(soak.daemon, name, more);
     try {
       const { pod_sandbox_id: id } = await persist(soak, 'RunPodSandbox', { config }, [status.ALREADY_EXISTS]);
       return { id, config };

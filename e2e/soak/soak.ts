@@ -27,6 +27,7 @@ export type Soak = {
 /** A place for one pod after the other; what lives there now. */
 export type Home = {
   readonly name: string;
+  readonly hostPort: number;
   /** Its pod stays for the whole run, and its shim is not killed. */
   readonly stays: boolean;
   pod: LivePod | undefined;
