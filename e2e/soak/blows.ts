@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childrenOf, killEngine } from '../harness/engine.ts';
+import { textOf } from '../harness/files.ts';
 import { type Blow, blows, type Victim } from './choice.ts';
-import { count, problem, type Soak } from './soak.ts';
+import { count, type LivePod, noteFailure, problem, type Soak } from './soak.ts';
+
+/** How often a daemon is started before it counts as one that does not become ready. */
+const STARTS = 5;
 
 /** Restarts and kills during one minute. Each waits for the one before: a restart is not killed, its pods are. */
 export async function strike(soak: Soak): Promise<void> {
@@ -52,17 +56,25 @@ async function kill(soak: Soak, victim: Victim, blow: Blow): Promise<void> {
   count(soak, `killed ${victim}`);
 }
 
-/** Ends the daemon by `end` and starts the next one; a start that a loaded machine makes slow is tried again. */
+/** Ends the daemon by `end` and starts the next one. */
 async function away(soak: Soak, end: () => Promise<void>): Promise<void> {
   soak.daemonAway = true;
   try {
     await end();
-    await soak.daemon.start().catch(async (error: unknown) => {
-      problem(soak, `the daemon did not become ready: ${String(error)}`);
-      await soak.daemon.start();
-    });
+    await startAgain(soak, STARTS);
   } finally {
     soak.daemonAway = false;
+  }
+}
+
+/** A daemon that ends instead of becoming ready is a problem, one that others on the machine make slow is not. */
+async function startAgain(soak: Soak, left: number): Promise<void> {
+  try {
+    await soak.daemon.start();
+  } catch (error) {
+    noteFailure(soak, 'start of the daemon', error);
+    if (left === 1 || /it ended with/.test(String(error))) problem(soak, `the daemon did not become ready: ${String(error)}`);
+    if (left > 1) await startAgain(soak, left - 1);
   }
 }
 
@@ -70,13 +82,15 @@ async function killShim(soak: Soak): Promise<boolean> {
   const pods = soak.homes.flatMap(({ stays, pod }) => (stays || pod === undefined || pod.shimKilled ? [] : [pod]));
   if (pods.length === 0) return false;
   const pod = soak.random.of(pods);
-  const { info } = await soak.daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
-  const { pid } = JSON.parse(info['info'] ?? '{}') as { pid: number };
+  const pid = await shimOf(soak, pod).catch(() => 0);
+  // It may have ended since, with its pod.
+  if (textOf(`/proc/${pid}/comm`) !== 'berth-shim\n') return false;
   pod.shimKilled = true;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended since, with its pod.
-  }
+  process.kill(pid, 'SIGKILL');
   return true;
+}
+
+async function shimOf({ daemon }: Soak, pod: LivePod): Promise<number> {
+  const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
+  return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid;
 }
