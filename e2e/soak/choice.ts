@@ -19,7 +19,7 @@ const runs = {
   plugin: ['bridge.ADD', 'bridge.DEL', 'host-local.ADD', 'host-local.DEL', 'portmap.ADD', 'portmap.DEL'],
 } as const;
 /** The OCI runtime and the plugins take tens of milliseconds on a machine at rest. */
-const LONGEST_RUN_MS = 120;
+const LONGEST_RUN_MS = 80;
 const MINUTE_MS = 60_000;
 /** The last seconds of a minute are quiet: memory is measured then. */
 const QUIET_MS = 12_000;
