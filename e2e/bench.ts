@@ -50,7 +50,10 @@ try {
 }
 const table = report(figures.berth, figures.containerd);
 console.log(`\n${table}`);
-if (options.only === undefined) writeFileSync(pagePath, `${page(table)}\n${sectionOf(readFileSync(pagePath, 'utf8'), 'Pulls')}`);
+if (options.only === undefined) {
+  const others = ['Pulls', 'Soak'].map((heading) => sectionOf(readFileSync(pagePath, 'utf8'), heading).trim());
+  writeFileSync(pagePath, `${[page(table).trim(), ...others.filter((section) => section !== '')].join('\n\n')}\n`);
+}
 
 /** One run of cribench against a daemon started for it. */
 async function measure(runtime: Runtime, round: number): Promise<Figures> {

@@ -16,6 +16,7 @@ import { endDaemon } from './harness/end.ts';
 import { leaks, traces } from './harness/leaks.ts';
 import { repository } from './harness/paths.ts';
 import { busybox } from './harness/pod.ts';
+import { freePort } from './harness/process.ts';
 import { random } from './harness/random.ts';
 import { startRegistry } from './harness/registry.ts';
 import { imageStore } from './images/store.ts';
@@ -49,7 +50,7 @@ let over = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => (over = true));
 
 const registry = await startRegistry({ directory, storage: (await imageStore()).storage });
-const frail = frailPrograms();
+const frail = frailPrograms('--metrics-address', `127.0.0.1:${await freePort()}`);
 const daemon = await startDaemon({ registries: [registry.host], ...frail.options });
 console.log(`daemon ${daemon.pid()}, its directory ${daemon.directory}, its log ${daemon.logPath}`);
 const baseline = traces(daemon);

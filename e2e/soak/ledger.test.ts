@@ -29,6 +29,10 @@ test('a record that is none is shown', (t) => {
   t.deepEqual(found({ account: { log: readLog(`${record('a 1')}${record('a 2')}nonsense\n`) } }), ['malformed log record "nonsense"']);
 });
 
+test('what a shell says of a child that was killed is no line of the container', (t) => {
+  t.deepEqual(found({ account: { log: readLog(`${record('a 1')}${at} stderr F Killed\n${record('a 2')}`) } }), []);
+});
+
 test('partial records join to their line', (t) => {
   t.deepEqual(readLog(record('a', 'P') + record(' 1')), { texts: ['a 1'], malformed: [], torn: false });
   t.true(readLog(record('a', 'P')).torn);

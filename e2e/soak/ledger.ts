@@ -22,14 +22,15 @@ export function readBooks(starts: string, endings: string, lines: string): Books
   return { starts: whole(starts), endings: whole(endings).map(Number), lines: Number(whole(lines).at(-1) ?? 0) };
 }
 
-/** Reads log files of the CRI's format, oldest first, as one text. */
+/** Reads the standard output in log files of the CRI's format, oldest first, as one text. The shell complains elsewhere. */
 export function readLog(text: string): Log {
   const texts: string[] = [];
   const malformed: string[] = [];
   let part = '';
   for (const line of whole(text)) {
-    const [, tag, content = ''] = /^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([FP]) (.*)$/.exec(line) ?? [];
+    const [, stream, tag, content = ''] = /^\d{4}-\d\d-\d\dT\S+ (stdout|stderr) ([FP]) (.*)$/.exec(line) ?? [];
     if (tag === undefined) malformed.push(line);
+    if (stream !== 'stdout') continue;
     part += content;
     if (tag === 'F') texts.push(part);
     if (tag === 'F') part = '';

@@ -1,4 +1,4 @@
-import type { Flatness } from './flat.ts';
+import { type Flatness, spans } from './flat.ts';
 
 /** What a soak was and what came of it. */
 export type Outcome = {
@@ -32,16 +32,17 @@ export function soakSection({ minutes, pods, seed, counts, flatness, problems }:
     const cells = [`${kind}, ${units[figure]}`, before.toFixed(0), after.toFixed(0), `≤ ${atMost.toFixed(0)}: ${flat ? 'yes' : '**no**'}`];
     return `| ${cells.join(' | ')} |`;
   });
+  const { before, after } = spans(minutes);
   return `${minutes} minutes of ${pods} pods that log, are probed and come and go, while daemon and engine are restarted each minute and
 daemon, engine, both, shims, OCI runtime and CNI plugins are killed at random moments. Each container keeps books of its
-own in a volume, with which exits and logs are compared (in pods whose shim was killed: what the shim had written). \`npm
-run soak\` writes this section; seed ${seed}, measured ${on}.
+own in a volume, with which exits and logs are compared (in pods whose shim was killed: what the shim had written).
+\`npm run soak\` writes this section; seed ${seed}, measured ${on}.
 
 | what | count |
 |---|--:|
 ${happened.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 
-Medians of minutes 10 to 20 and of the last ten, of shims the middle one:
+Medians of minutes ${before[0]} to ${before[1]} and ${after[0]} to ${after[1]}; of shims, the middle one:
 
 | what is held | then | at the end | flat |
 |---|--:|--:|---|

@@ -35,9 +35,9 @@ real="/usr/lib/cni/\${0##*/}"
 verb=$CNI_COMMAND
 ${killer}`;
 
-/** Puts scripts of ours before the OCI runtime and the CNI plugins. */
-export function frailPrograms(): Frail {
-  const args: string[] = [];
+/** Puts scripts of ours before the OCI runtime and the CNI plugins of a daemon with these options. */
+export function frailPrograms(...options: readonly string[]): Frail {
+  const args = [...options];
   let folder = '';
   const prepare: DaemonOptions['prepare'] = ({ directory }) => {
     folder = join(directory, 'programs');
