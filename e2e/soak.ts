@@ -102,6 +102,7 @@ async function pass(): Promise<void> {
     const endMs = performance.now() + MINUTE_MS;
     await strike(soak);
     while (!over && performance.now() < endMs) await sleep(200);
+    if (over) return;
     perMinute.push(sample(daemon));
     writeFileSync(join(directory, 'samples.json'), JSON.stringify(perMinute));
     tell();
