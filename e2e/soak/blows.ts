@@ -7,11 +7,12 @@ import { count, type LivePod, noteFailure, problem, type Soak } from './soak.ts'
 /** How often a daemon is started before it counts as one that does not become ready. */
 const STARTS = 5;
 
-/** Restarts and kills during one minute. Each waits for the one before: a restart is not killed, its pods are. */
+/** Restarts and kills during one minute, or until the soak is over. Each waits for the one before: a restart is not killed, its pods are. */
 export async function strike(soak: Soak): Promise<void> {
   const fromMs = performance.now();
   for (const blow of blows(soak.random)) {
-    await sleep(Math.max(0, blow.atMs - (performance.now() - fromMs)));
+    while (!soak.over && performance.now() - fromMs < blow.atMs) await sleep(100);
+    if (soak.over) return;
     await carryOut(soak, blow).catch((error: unknown) => problem(soak, `${JSON.stringify(blow)}: ${(error as Error).stack ?? String(error)}`));
   }
 }
@@ -23,7 +24,8 @@ export async function revive(soak: Soak): Promise<void> {
   await away(soak, async () => {});
 }
 
-async function carryOut(soak: Soak, blow: Blow): Promise<void> {
+/** Does it, and waits until daemon and engine are there again. */
+export async function carryOut(soak: Soak, blow: Blow): Promise<void> {
   if (blow.act === 'kill') return await kill(soak, blow.victim, blow);
   if (blow.act === 'restart daemon') await away(soak, soak.daemon.stop);
   else await killEngine(soak.daemon);

@@ -23,8 +23,8 @@ test('every minute restarts daemon and engine, in order of time, and each is kil
 
 test('a container ends with a code of its own, sometimes after it was stopped', (t) => {
   const source = random(3);
-  const plans = Array.from({ length: 500 }, () => containerPlan(source, 'a'));
-  t.true(plans.every(({ code, lines }) => code >= 0 && code < 255 && lines > 0));
+  const plans = Array.from({ length: 500 }, () => containerPlan(source, 1200, 'a'));
+  t.true(plans.every(({ code, lines }) => code >= 0 && code < 255 && lines > 0 && lines <= 1200));
   const stopped = plans.filter(({ stopAfterMs }) => stopAfterMs !== undefined).length;
   t.true(stopped > 0 && stopped < 250);
 });

@@ -57,9 +57,9 @@ export function podPlan(random: Random, stays: boolean): PodPlan {
   return { attempts: stays ? Number.POSITIVE_INFINITY : 1 + random.below(4), cut: random.below(3) === 0, hostPort: random.below(2) === 0 };
 }
 
-/** How one container lives; `stopAfterMs` when it is stopped before its end. */
-export function containerPlan(random: Random, id: string): Part & { readonly stopAfterMs: number | undefined } {
-  const lines = 50 + random.below(1200);
+/** How one container lives, which writes at most `longest` lines; `stopAfterMs` when it is stopped before its end. */
+export function containerPlan(random: Random, longest: number, id: string): Part & { readonly stopAfterMs: number | undefined } {
+  const lines = 1 + random.below(longest);
   const stopAfterMs = random.below(6) === 0 ? random.below(lines * 100) : undefined;
   return { id, lines, code: random.below(4) === 0 ? 0 : 1 + random.below(254), stopAfterMs };
 }

@@ -21,7 +21,7 @@ type Made = { readonly live: LiveContainer; readonly volume: string; startFailed
  * when the pod takes no container any more.
  */
 export async function runContainer(soak: Soak, pod: Pod, live: LivePod, attempt: number, cutEarly: boolean): Promise<boolean> {
-  const plan = containerPlan(soak.random, `${pod.config.metadata.name}.${pod.id.slice(0, 6)}.${attempt}`);
+  const plan = containerPlan(soak.random, soak.longest, `${pod.config.metadata.name}.${pod.id.slice(0, 6)}.${attempt}`);
   const made = await create(soak, pod, plan, attempt);
   if (made === undefined) return false;
   await start(soak, made);
@@ -86,7 +86,7 @@ async function start(soak: Soak, made: Made): Promise<void> {
 async function untilEnd(soak: Soak, live: LivePod, made: Made, isEnough: () => boolean): Promise<void> {
   const { id, name } = made.live;
   let [absent, endedSince, told] = [0, Number.POSITIVE_INFINITY, false];
-  while (!soak.isOver() && !isEnough()) {
+  while (!soak.over && !isEnough()) {
     await soak.watch.next();
     const state = soak.watch.container(id);
     if (state === 'CONTAINER_EXITED') return;

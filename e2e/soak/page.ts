@@ -1,4 +1,5 @@
-import { type Flatness, spans } from './flat.ts';
+import { victims } from './choice.ts';
+import { type Flatness, type Minute, spans } from './flat.ts';
 
 /** What a soak was and what came of it. */
 export type Outcome = {
@@ -12,10 +13,24 @@ export type Outcome = {
 
 const units = { rssKiB: 'RSS, KiB', pssKiB: 'PSS, KiB', descriptors: 'descriptors', processes: 'processes' } as const;
 
+/** What has happened so far and what is held now, in one line. */
+export function minuteLine(minutes: readonly Minute[], counts: ReadonlyMap<string, number>): string {
+  const told = (names: readonly string[]): string => names.map((name) => `${counts.get(name) ?? 0} ${name}`).join(', ');
+  const held = Object.entries(minutes.at(-1) ?? {}).map(([kind, { processes, pssKiB, descriptors }]) => `${processes} ${kind} of ${pssKiB} KiB and ${descriptors} descriptors`);
+  const groups = [
+    told(['restarts', ...victims.map((victim) => `killed ${victim}`)]),
+    told(['exits', 'lines', 'logs late', 'rotations', 'pods', 'running', 'pulls']),
+    told(['probes', 'failed probes', 'streams', 'broken streams', 'failed calls']),
+    held.join(', '),
+    told(['PROBLEMS']),
+  ];
+  return `minute ${minutes.length}: ${groups.join('; ')}`;
+}
+
 /** The section of docs/benchmarks.md. */
 export function soakSection({ minutes, pods, seed, counts, flatness, problems }: Outcome, on: string): string {
   const of = (what: string): string => String(counts.get(what) ?? 0);
-  const killed = ['daemon', 'engine', 'both', 'shim', 'runtime', 'plugin'].map((victim) => `${of(`killed ${victim}`)} ${victim}`);
+  const killed = victims.map((victim) => `${of(`killed ${victim}`)} ${victim}`);
   const happened = [
     ['pods made and removed', of('pods')],
     ['containers ended, compared with their own books', of('exits')],

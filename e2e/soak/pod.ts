@@ -7,13 +7,13 @@ import { codeOf, count, type Home, type LivePod, persist, problem, type Soak } f
 
 /** Pods in one home, one after the other, each with containers one after the other, until the soak is over. */
 export async function inhabit(soak: Soak, home: Home): Promise<void> {
-  while (!soak.isOver()) {
+  while (!soak.over) {
     const plan = podPlan(soak.random, home.stays);
     const pod = await run(soak, home, plan.hostPort);
     const live: LivePod = { id: pod.id, shimKilled: false, stopped: false, running: undefined };
     home.pod = live;
     try {
-      for (let attempt = 0; attempt < plan.attempts && !soak.isOver(); attempt++) {
+      for (let attempt = 0; attempt < plan.attempts && !soak.over; attempt++) {
         if (!(await runContainer(soak, pod, live, attempt, plan.cut && attempt === plan.attempts - 1))) break;
       }
       await verifyReady(soak, pod, live);

@@ -16,8 +16,10 @@ export type Soak = {
   readonly watch: Watch;
   /** Where its records lie, and the volumes of containers. */
   readonly directory: string;
+  /** The most lines that a container writes; ten take a second. */
+  readonly longest: number;
   /** True once everything is to come to its end. */
-  readonly isOver: () => boolean;
+  over: boolean;
   /** True while the daemon is killed or restarted on purpose. */
   daemonAway: boolean;
   readonly counts: Map<string, number>;
@@ -94,7 +96,7 @@ export function codeOf(error: unknown): status {
 
 /** Does `work` again and again until the soak is over, `pause` milliseconds apart; a failure is a problem. */
 export async function again(soak: Soak, what: string, pause: () => number, work: () => Promise<void>): Promise<void> {
-  while (!soak.isOver()) {
+  while (!soak.over) {
     await work().catch((error: unknown) => problem(soak, `${what}: ${(error as Error).stack ?? String(error)}`));
     await sleep(pause());
   }
