@@ -13,10 +13,11 @@ test('a table says of each bar whether it is cleared', (t) => {
   const by = new Map([
     ['berth', [pulled(40, 1)]],
     ['containerd', [pulled(100, 4)]],
+    ['containerd, synced', [pulled(160)]],
     ['curl | tar', [pulled(20)]],
   ]);
   const line = pullTable([{ meaning: 'six', gib: 0.5, by }], [1.3]).split('\n').at(-1);
-  t.is(line, '| six | 40 ms | 100 ms | 20 ms | 20 ms | 0.40 × (≤ 0.5: yes) | 2.00 × (≤ 1.3: **no**) | 2.00 s | 8.00 s | 0.25 × (≤ 0.5: yes) |');
+  t.is(line, '| six | 40 ms | 100 ms | 160 ms | 20 ms | 20 ms | 0.40 × (≤ 0.5: yes) | 0.25 × | 2.00 × (≤ 1.3: **no**) | 2.00 s | 8.00 s | 0.25 × (≤ 0.5: yes) |');
 });
 
 test('a section of a page is replaced and the others stay', (t) => {

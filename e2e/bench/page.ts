@@ -20,15 +20,17 @@ export function ratio(ours: readonly Pulled[], theirs: readonly Pulled[], of: (p
 /** A Markdown table: a row for each image, medians and the medians of the rounds' ratios. */
 export function pullTable(rounds: readonly Rounds[], floorBars: readonly (number | undefined)[]): string {
   const lines = rounds.map(({ meaning, gib, by }, i) => {
-    const [ours, peer, floor] = ['berth', 'containerd', 'curl | tar'].map((name) => by.get(name) ?? []) as [Pulled[], Pulled[], Pulled[]];
+    const of = (name: string): readonly Pulled[] => by.get(name) ?? [];
+    const [ours, peer, synced, floor] = [of('berth'), of('containerd'), of('containerd, synced'), of('curl | tar')];
     const ms = (pulled: Pulled): number => pulled.ms;
     const cpu = (pulled: Pulled): number => pulled.cpuSeconds;
     const perGib = (pulled: readonly Pulled[]): string => (gib < 0.05 ? '–' : `${(median(pulled.map(cpu)) / gib).toFixed(2)} s`);
+    const onDisk = floor.map((pulled) => ({ ...pulled, ms: pulled.ms + pulled.syncMs }));
     const cells = [
       meaning,
-      ...[ours, peer, floor].map((pulled) => `${median(pulled.map(ms)).toFixed(0)} ms`),
-      `${median(floor.map((pulled) => pulled.ms + pulled.syncMs)).toFixed(0)} ms`,
+      ...[ours, peer, synced, floor, onDisk].map((pulled) => `${median(pulled.map(ms)).toFixed(0)} ms`),
       judged(ratio(ours, peer, ms), '×', 0.5),
+      judged(ratio(ours, synced, ms), '×', undefined),
       judged(ratio(ours, floor, ms), '×', floorBars[i]),
       perGib(ours),
       perGib(peer),
@@ -36,7 +38,7 @@ export function pullTable(rounds: readonly Rounds[], floorBars: readonly (number
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  const names = ['image', 'Berth', 'containerd', '`curl \\| tar`', 'with `sync`', 'of containerd', 'of `curl \\| tar`', 'CPU per GiB', 'of containerd', 'ratio'];
+  const names = ['image', 'Berth', 'containerd', 'on disk', '`curl \\| tar`', 'on disk', 'of containerd', 'on disk', 'of `curl \\| tar`', 'CPU per GiB', 'of containerd', 'ratio'];
   return [`| ${names.join(' | ')} |`, `|---${'|--:'.repeat(names.length - 1)}|`, ...lines].join('\n');
 }
 

@@ -1,16 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { DaemonParts } from './daemon.ts';
+import type { DaemonOptions, DaemonParts } from './daemon.ts';
 import { mappedRegistries } from './registry.ts';
 import { tool } from './tools.ts';
 
 /** The command that runs containerd 2.3.4 in the daemon's place, with the runc built beside it and the same network. */
-export function containerd(parts: DaemonParts): { command: string; args: string[]; env: Record<string, string> } {
+export function containerd(parts: DaemonParts, { synced = false }: DaemonOptions): { command: string; args: string[]; env: Record<string, string> } {
   const hosts = join(parts.directory, 'certs.d');
   for (const name of mappedRegistries) writeHosts(join(hosts, name), parts.registries[0] ?? '127.0.0.1:1');
   for (const host of parts.registries) writeHosts(join(hosts, host), host);
   const config = join(parts.directory, 'containerd.toml');
-  writeFileSync(config, configuration(parts, hosts));
+  writeFileSync(config, configuration(parts, hosts, synced));
   const command = tool('containerd');
   const path = `${dirname(tool('containerd-shim-runc-v2'))}:${process.env['PATH']}`;
   return { command, args: ['--config', config], env: { PATH: path } };
@@ -21,7 +21,7 @@ function writeHosts(directory: string, host: string): void {
   writeFileSync(join(directory, 'hosts.toml'), `[host."http://${host}"]\ncapabilities = ["pull", "resolve"]\n`);
 }
 
-function configuration(parts: DaemonParts, hosts: string): string {
+function configuration(parts: DaemonParts, hosts: string, synced: boolean): string {
   return `version = 3
 root = '${parts.root}'
 state = '${parts.state}'
@@ -29,6 +29,8 @@ state = '${parts.state}'
 address = '${parts.socket}'
 [ttrpc]
 address = '${parts.socket}.ttrpc'
+[plugins.'io.containerd.cri.v1.images']
+image_pull_with_sync_fs = ${synced}
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = 'registry.k8s.io/pause:3.9'
 [plugins.'io.containerd.cri.v1.images'.registry]

@@ -50,6 +50,8 @@ export type DaemonOptions = {
   readonly activated?: boolean;
   /** Pods get an IPv6 address too. */
   readonly dualStack?: boolean;
+  /** containerd writes each layer to the disk before it goes on, as berthd writes an image (`image_pull_with_sync_fs`). */
+  readonly synced?: boolean;
   /** Called before the first start, e.g. to mount a file system on `root`. */
   readonly prepare?: (paths: { directory: string; root: string; state: string }) => void;
 };
@@ -71,7 +73,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     registries: options.registries ?? [],
   };
   const runtime = options.runtime ?? process.env['BERTH_E2E_PEER'] ?? 'berth';
-  const launched = runtime === 'containerd' ? containerd(parts) : berthd(parts, options);
+  const launched = runtime === 'containerd' ? containerd(parts, options) : berthd(parts, options);
   const logPath = join(directory, 'daemon.log');
   const cri = connectCri(socket);
   let running: Running | undefined;

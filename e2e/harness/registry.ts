@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, ready, start } from './process.ts';
 import { startTokenServer } from './token-server.ts';
@@ -56,6 +56,8 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   const command = [...(options.yielding === true ? ['nice', '-n', '19'] : []), 'docker-registry', 'serve', configPath];
   const server = start(command[0] ?? '', command.slice(1), join(directory, 'log'));
   await ready(server, async () => [200, 401].includes(await statusOf(`${url}/v2/`)));
+  // Where each session has its share of the processors, niceness counts only within it (sched(7), autogroup).
+  if (options.yielding === true && existsSync('/proc/self/autogroup')) writeFileSync(`/proc/${server.pid}/autogroup`, '19');
   const stop = async () => {
     await server.stop(1000);
     tokens?.close();
