@@ -24,6 +24,8 @@ export type BlobLocations = {
   instead(error: RuntimeError, bytes: bigint): Promise<BlobSource | undefined>;
   /** The next registry, when what the present one served was wrong. */
   other(): Promise<BlobSource | undefined>;
+  /** What the registries said when none of them had it from the start. */
+  refusal(): RuntimeError | undefined;
 };
 
 /** After so many bytes a source counts as good again, and all are tried again when it fails. */
@@ -74,17 +76,19 @@ function openLocations({ digest, signal, log, sources, first, prefer }: Location
   let renewed = false;
   let patient = true;
   let lostAt = 0n;
+  let unasked = false;
+  let refused: RuntimeError | undefined;
   const startAnew = (): void => {
     turns = sources.from(at)[Symbol.asyncIterator]();
   };
-  /** Of the next registry that has the blob; throws what all said when none has, undefined when none is left to ask. */
-  const advance = async (): Promise<BlobSource | undefined> => {
+  /** Of the next registry that has the blob, or may be `expected` to; throws what all said when none has, undefined when none is left to ask. */
+  const advance = async (expected: boolean): Promise<BlobSource | undefined> => {
     const failures: RuntimeError[] = [];
     for (let turn = await turns.next(); turn.done !== true; turn = await turns.next()) {
       const { index, client } = turn.value;
       try {
         if (client instanceof RuntimeError) throw client;
-        const source = await client.locate(digest, signal);
+        const source = (expected ? await client.expect(digest) : undefined) ?? (await client.locate(digest, signal));
         [at, present, renewed] = [index, client, false];
         prefer(index);
         return source;
@@ -96,16 +100,25 @@ function openLocations({ digest, signal, log, sources, first, prefer }: Location
     if (failures.length > 0) throw allFailed(failures);
     return undefined;
   };
-  const fromTheStart = (): Promise<BlobSource> =>
+  const fromTheStart = (expected: boolean): Promise<BlobSource> =>
     retrying(signal, async () => {
+      unasked = expected;
       startAnew();
-      return (await advance()) ?? Promise.reject(allFailed([]));
+      return (await advance(expected)) ?? Promise.reject(allFailed([]));
     });
-  const elsewhere = (): Promise<BlobSource | undefined> => advance().catch(() => undefined);
+  const elsewhere = (): Promise<BlobSource | undefined> => advance(false).catch(() => undefined);
   return {
-    first: fromTheStart,
+    first: () => fromTheStart(true),
     other: elsewhere,
+    refusal: () => refused,
     async instead(error, bytes) {
+      if (unasked && bytes === 0n) {
+        log.debug('a layer is not where it was expected', { registry: present?.place.host, layer: digest, error: error.message });
+        return await fromTheStart(false).catch((failure: unknown) => {
+          refused = asRuntimeError(failure);
+          return undefined;
+        });
+      }
       log.warn('a registry gives no more of a layer', { registry: present?.place.host, layer: digest, bytes, error: error.message });
       if (bytes - lostAt >= freshBytes) {
         // The present one has just had its turn.
@@ -122,7 +135,7 @@ function openLocations({ digest, signal, log, sources, first, prefer }: Location
       const found = await elsewhere();
       if (found !== undefined || !patient) return found;
       patient = false;
-      return fromTheStart().catch(() => undefined);
+      return fromTheStart(false).catch(() => undefined);
     },
   };
 }

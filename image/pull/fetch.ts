@@ -33,7 +33,7 @@ export async function fetchLayer(layer: LayerAsk, options: FetchOptions): Promis
       const died = mayDie && isKind(error, 'unavailable');
       if (died) mayDie = false;
       const other = died ? await locations.first() : isKind(error, 'corrupt') ? await locations.other() : undefined;
-      if (other === undefined) throw error;
+      if (other === undefined) throw locations.refusal() ?? error;
       source = other;
     }
   }

@@ -34,6 +34,25 @@ test.serial('pulls of the same reference side by side are one pull', async (t) =
   t.is(opened.counts.get('image_pulls_succeeded'), 1);
 });
 
+test.serial('layers are asked for once, where the configuration was served; at a registry that sends elsewhere they are located first', async (t) => {
+  const looks = (): Seen[] => registry.seen.filter(({ range }) => range === 'bytes=0-0');
+  const direct = buildImage({ layers: [{ a: '1' }, { b: '2' }] });
+  registry.serve('app', 'v1', direct);
+  await pull('app:v1');
+  t.is(looks().length, 0);
+  for (const blob of direct.blobs) t.is(downloads(blob.digest).length, 1);
+
+  const sent = buildImage({ layers: [{ c: '3' }, { d: '4' }] });
+  registry.serve('app', 'v2', sent);
+  registry.serve('cdn', 'v2', sent);
+  registry.bend = ({ path }) =>
+    path.startsWith('/v2/app/blobs/') ? { status: 307, headers: { location: path.replace('/app/', '/cdn/') } } : undefined;
+  await pull('app:v2');
+  t.is(looks().filter(({ path }) => path.startsWith('/v2/app/')).length, 2);
+  const fetched = registry.seen.filter(({ path, range }) => path.startsWith('/v2/cdn/blobs/') && range === '');
+  t.is(fetched.length, 3);
+});
+
 test.serial('a layer that two images share is fetched once, also when they are pulled side by side', async (t) => {
   const one = buildImage({ layers: [{ shared: 'x' }, { a: '1' }] });
   const two = buildImage({ layers: [{ shared: 'x' }, { b: '2' }] });

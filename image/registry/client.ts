@@ -25,6 +25,8 @@ export type RegistryClient = {
   blob(descriptor: Descriptor, maxBytes: number, signal: AbortSignal): Promise<string>;
   /** Where the bytes of a blob come from once redirects are followed. */
   locate(digest: string, signal: AbortSignal): Promise<BlobSource>;
+  /** As `locate`, without a request: where blobs are served when the last one was served right where it was asked for; undefined when nobody can know. */
+  expect(digest: string): Promise<BlobSource | undefined>;
 };
 
 /** Whom to ask, as whom. */
@@ -40,7 +42,14 @@ type Ask = { path: string; headers: Record<string, string>; maxBytes: number; si
 /** A client; nothing is asked yet. */
 export function createRegistryClient(options: ClientOptions): RegistryClient {
   const { place } = options;
-  const get = authorizedGet(options);
+  const { get, urlOf, holds } = authorizedGet(options);
+  /** The last answer about a blob. */
+  let served: { digest: string; answer: HttpAnswer } | undefined;
+  const getBlob = async (digest: string, ask: Omit<Ask, 'path'>): Promise<HttpAnswer> => {
+    const answer = await get({ ...ask, path: `blobs/${digest}` });
+    served = { digest, answer };
+    return answer;
+  };
   return {
     place,
     async manifest(tagOrDigest, signal) {
@@ -58,36 +67,44 @@ export function createRegistryClient(options: ClientOptions): RegistryClient {
           `blob ${digest} of ${nameOf(place)} has ${sizeBytes} bytes, at most ${maxBytes} are read`,
         );
       }
-      const answer = await get({ path: `blobs/${digest}`, headers: {}, maxBytes: sizeBytes, signal });
+      const answer = await getBlob(digest, { headers: {}, maxBytes: sizeBytes, signal });
       requireDigest(answer.body, digest, place);
       return answer.body.toString('utf8');
     },
     async locate(digest, signal) {
-      const answer = await get({ path: `blobs/${digest}`, headers: { range: 'bytes=0-0' }, maxBytes: 1, signal });
-      const { range: _, ...headers } = answer.sent;
-      const proxy = proxyFor(answer.url, process.env);
-      return { url: answer.url, headers, proxy, addresses: await addressesOf(proxy || answer.url), ...answer.trust };
+      return await sourceOf(await getBlob(digest, { headers: { range: 'bytes=0-0' }, maxBytes: 1, signal }));
+    },
+    async expect(digest) {
+      const direct = served !== undefined && served.answer.url === urlOf(`blobs/${served.digest}`) && (await holds(served.answer));
+      // A certificate is for the registry alone, and this blob may lead elsewhere after all.
+      if (!direct || served === undefined || served.answer.trust.clientPem !== '') return undefined;
+      return await sourceOf({ ...served.answer, url: urlOf(`blobs/${digest}`) });
     },
   };
 }
 
-function authorizedGet({
-  http,
-  tokens,
-  credential,
-  place,
-}: ClientOptions): (ask: Ask) => Promise<HttpAnswer> {
+async function sourceOf({ url, sent, trust }: HttpAnswer): Promise<BlobSource> {
+  const { range: _, ...headers } = sent;
+  const proxy = proxyFor(url, process.env);
+  return { url, headers, proxy, addresses: await addressesOf(proxy || url), ...trust };
+}
+
+/** Asks as whoever may; `holds`: the authorization of that answer is still good. */
+type AuthorizedGet = { get: (ask: Ask) => Promise<HttpAnswer>; urlOf: (path: string) => string; holds: (answer: HttpAnswer) => Promise<boolean> };
+
+function authorizedGet({ http, tokens, credential, place }: ClientOptions): AuthorizedGet {
   const { host, repository, trust, namespace } = place;
   let looked: Promise<Authorizer> | undefined;
   const authorizerOf = (): Promise<Authorizer> =>
     (looked ??= credential().then((found) => createAuthorizer({ http, tokens, credential: found, host, repository, trust })));
   const query = namespace === '' ? '' : `?ns=${encodeURIComponent(namespace)}`;
   let working: string | undefined;
+  const urlAt = (baseUrl: string, path: string): string => `${baseUrl}/${repository}/${path}${query}`;
 
   const send = async (baseUrl: string, ask: Ask, authorization: string | undefined): Promise<HttpAnswer> => {
     const answer = await http.send({
       ...ask,
-      url: `${baseUrl}/${repository}/${ask.path}${query}`,
+      url: urlAt(baseUrl, ask.path),
       headers: { ...ask.headers, ...place.headers, ...(authorization !== undefined && { authorization }) },
       secretHeaders: Object.keys(place.headers),
       trust,
@@ -112,7 +129,7 @@ function authorizedGet({
     }
     throw failed;
   };
-  return async (ask) => {
+  const get = async (ask: Ask): Promise<HttpAnswer> => {
     let answer = await first(ask);
     const challenge = answer.headers['www-authenticate'];
     if (answer.status === 401 && challenge !== undefined && working !== undefined) {
@@ -122,6 +139,11 @@ function authorizedGet({
     }
     requireSuccess(answer, place, ask.path);
     return answer;
+  };
+  return {
+    get,
+    urlOf: (path) => urlAt(working ?? '', path),
+    holds: async ({ sent }) => sent['authorization'] === (await authorizerOf()).current(),
   };
 }
 
