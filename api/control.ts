@@ -57,7 +57,6 @@ export type ControlRpcs = {
 };
 
 /** The service that the command-line client asks besides the CRI: `berth.v1.Control` of control.proto. */
-export const controlService: Service<ControlRpcs> = serviceIn(
-  loadProto(fileURLToPath(new URL('../api/control.proto', import.meta.url))),
-  'berth.v1.Control',
-);
+export function controlService(): Service<ControlRpcs> {
+  return serviceIn(loadProto(fileURLToPath(new URL('../api/control.proto', import.meta.url))), 'berth.v1.Control');
+}

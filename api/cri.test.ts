@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadSync } from '@grpc/proto-loader';
 import test from 'ava';
-import { decode, encode, encodedList, imageService, protoPath, runtimeService } from './cri.ts';
+import { decode, definitions, encode, encodedList, protoPath } from './cri.ts';
 import { protoOptions } from './proto.ts';
 import { type CriTable, readTable, typesFrom } from './write-cri-types.ts';
 
@@ -18,6 +18,7 @@ test('the TypeScript types are those of the table', (t) => {
 });
 
 test('the services offer every rpc of the table under its path', (t) => {
+  const { runtimeService, imageService } = definitions();
   const paths = Object.entries({ RuntimeService: runtimeService, ImageService: imageService }).flatMap(
     ([name, service]) => Object.entries(service).map(([rpc, { path }]) => [path, `/runtime.v1.${name}/${rpc}`]),
   );
@@ -61,7 +62,7 @@ test('every list and batch reply holds its items in field 1 alone, so that it ca
 
 test('a reply that is bytes already is sent as it is', (t) => {
   const reply = encode('VersionResponse', { version: '0.1.0' });
-  t.is(runtimeService.Version.responseSerialize(reply), reply);
+  t.is(definitions().runtimeService.Version.responseSerialize(reply), reply);
 });
 
 type Field = { name: string; number: number; label: string; type: string; typeName: string };

@@ -22,8 +22,16 @@ export type Draft<T> = T extends Buffer
 /** Absolute path of the protobuf text that everything here is read from. */
 export const protoPath = fileURLToPath(new URL('../api/runtime.proto', import.meta.url));
 
-const { messages, runtimeService, imageService } = load();
-export { imageService, runtimeService };
+let loaded: Definitions | undefined;
+
+/**
+ * All that the protobuf text defines, read at the first use: that takes tens of milliseconds, so a daemon does it while it
+ * waits for its engine.
+ */
+export function definitions(): Definitions {
+  loaded ??= load();
+  return loaded;
+}
 
 /** The protobuf bytes of a message; throws TypeError when a field has a value of the wrong kind. */
 export function encode<N extends keyof Messages>(name: N, message: Draft<Messages[N]>): Buffer {
@@ -55,20 +63,23 @@ const LENGTH_DELIMITED_FIELD_1 = (1 << 3) | 2;
 
 type Codec = Pick<MessageTypeDefinition<object, object>, 'serialize' | 'deserialize'>;
 
-/** Keeps only what encodes and decodes: the descriptors that the loader adds are let go. */
-function load(): {
+/** Both services, and what encodes and decodes each message. */
+type Definitions = {
   messages: Map<string, Codec>;
   runtimeService: Service<RuntimeServiceRpcs>;
   imageService: Service<ImageServiceRpcs>;
-} {
-  const loaded = loadProto(protoPath);
-  const codecs = Object.entries(loaded).flatMap(([name, definition]): [string, Codec][] =>
+};
+
+/** The descriptors that the loader adds are let go. */
+function load(): Definitions {
+  const all = loadProto(protoPath);
+  const codecs = Object.entries(all).flatMap(([name, definition]): [string, Codec][] =>
     isMessage(definition) ? [[name, { serialize: definition.serialize, deserialize: definition.deserialize }]] : [],
   );
   return {
     messages: new Map(codecs),
-    runtimeService: serviceIn(loaded, 'runtime.v1.RuntimeService'),
-    imageService: serviceIn(loaded, 'runtime.v1.ImageService'),
+    runtimeService: serviceIn(all, 'runtime.v1.RuntimeService'),
+    imageService: serviceIn(all, 'runtime.v1.ImageService'),
   };
 }
 
@@ -77,7 +88,7 @@ function isMessage(definition: AnyDefinition): definition is MessageTypeDefiniti
 }
 
 function codec(name: string): Codec {
-  const found = messages.get(`runtime.v1.${name}`);
+  const found = definitions().messages.get(`runtime.v1.${name}`);
   if (found === undefined) throw new TypeError(`no message ${name} in ${protoPath}`);
   return found;
 }

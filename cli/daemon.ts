@@ -2,7 +2,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Client, type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { type ClientStreamRpc, type ControlRpcs, controlService } from '../api/control.ts';
-import { type Draft, imageService, type Rpc, type Rpcs, runtimeService, type StreamRpc } from '../api/cri.ts';
+import { definitions, type Draft, type Rpc, type Rpcs, type StreamRpc } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 
 type AllRpcs = Rpcs & ControlRpcs;
@@ -20,7 +20,7 @@ export type Daemon = {
   close(): void;
 };
 
-const methods = { ...runtimeService, ...imageService, ...controlService };
+const methods = { ...definitions().runtimeService, ...definitions().imageService, ...controlService() };
 
 const options = {
   'grpc.max_receive_message_length': 80 << 20,

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { definitions } from '../api/cri.ts';
 import type { LayerLimits } from '../api/engine.ts';
 import type { Publish } from '../api/events.ts';
 import type { Log, Meter } from '../api/observe.ts';
@@ -50,7 +51,9 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   const imageRoot = config.imageStore || config.root;
   mkdirSync(imageRoot, { recursive: true, mode: 0o700 });
   const releaseRoot = holdAll(new Set([config.root, imageRoot]));
-  const engine = await startEngine({ path: config.native, stateDir: config.state, log, meter });
+  const starting = startEngine({ path: config.native, stateDir: config.state, log, meter });
+  definitions();
+  const engine = await starting;
   useInodes(config.state);
   for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });

@@ -15,7 +15,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { type Draft, encode, encodedList, imageService, type Rpcs, runtimeService } from '../api/cri.ts';
+import { definitions, type Draft, encode, encodedList, type Rpcs } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Fields } from '../api/observe.ts';
 import { type CriServer, type RuntimeHandlers, startServer } from './server.ts';
@@ -45,7 +45,7 @@ function listen(socket: string, runtime: RuntimeHandlers, seen: Seen = { lines: 
 
 /** Calls rpcs over a connection of its own, which is made before the first call. */
 async function caller(t: ExecutionContext, socket: string) {
-  const Connection = makeClientConstructor({ ...runtimeService, ...imageService }, 'cri');
+  const Connection = makeClientConstructor({ ...definitions().runtimeService, ...definitions().imageService }, 'cri');
   const client = new Connection(`unix:${socket}`, credentials.createInsecure()) as unknown as Client & Methods;
   t.teardown(() => client.close());
   await new Promise<void>((settle, fail) => client.waitForReady(Infinity, (error) => (error ? fail(error) : settle())));
@@ -185,7 +185,7 @@ test('a caller whose connection breaks aborts the handler', async (t) => {
     },
   });
   const session = connectHttp2('http://localhost', { createConnection: () => connect(socket) });
-  const path = runtimeService.ExecSync.path;
+  const { path } = definitions().runtimeService.ExecSync;
   session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' }).end(Buffer.alloc(5));
   await started.promise;
   session.destroy();

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type ControlRpcs, controlService } from '../api/control.ts';
-import { type ImageServiceRpcs, imageService, type RuntimeServiceRpcs, runtimeService } from '../api/cri.ts';
+import { definitions, type ImageServiceRpcs, type RuntimeServiceRpcs } from '../api/cri.ts';
 import type { Service } from '../api/proto.ts';
 import { type CallReport, type Handler, clientStream, type HandlerOf, serverStream, unary } from './call.ts';
 import { acceptConnections, type Connections } from './connections.ts';
@@ -45,9 +45,10 @@ const options = {
 /** Serves the CRI and Control; returns once clients can connect. Errors: those of `claimSocket`. */
 export async function startServer({ listen, handed, runtime, image, control, limit, ...report }: ServerParts): Promise<CriServer> {
   const server = new Server(options);
+  const { runtimeService, imageService } = definitions();
   register(server, runtimeService, runtime, report);
   register(server, imageService, image, report);
-  register(server, controlService, control, report);
+  register(server, controlService(), control, report);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const socket = handed === undefined ? await claimSocket(listen) : handedClaim(handed);
   const connections = await acceptConnections({ at: socket.at, serve: injector.injectConnection, log: report.log, limit }).catch(
