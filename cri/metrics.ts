@@ -4,8 +4,8 @@ import { containerCgroupPath } from '../pod/container/plan.ts';
 import type { PodContext } from '../pod/context.ts';
 import { containerPaths } from '../pod/paths.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
-import { countingHost, measure } from '../pod/stats/measure.ts';
-import { containerFamilies, type Family, type Measured } from '../pod/stats/metric-families.ts';
+import { type ContainerMeasure, countingHost, measure } from '../pod/stats/measure.ts';
+import { containerFamilies, type Family } from '../pod/stats/metric-families.ts';
 import { networkFamilies } from '../pod/stats/network-families.ts';
 import type { WritableLayers } from '../pod/stats/writable.ts';
 import { streamedList } from './batches.ts';
@@ -30,7 +30,7 @@ export function metricHandlers(context: PodContext, layers: WritableLayers): Run
         metrics: networkMetrics(sandbox, found.interfaces.get(sandbox.id) ?? []),
         container_metrics: inside.flatMap((one) => {
           const measured = found.containers.get(one.id);
-          return measured ? [{ container_id: one.id, metrics: containerMetrics(families, labelsOf(context, sandbox, one), measured) }] : [];
+          return measured ? [{ container_id: one.id, metrics: containerMetrics(labelsOf(context, sandbox, one), measured) }] : [];
         }),
       };
       return encode('PodSandboxMetrics', metrics);
@@ -60,9 +60,9 @@ function labelsOf(context: PodContext, sandbox: Sandbox, container: Container): 
 }
 
 /** Values are read now, so that they carry no time (0: live). */
-function containerMetrics(families: Family[], labels: string[], measured: Measured): Draft<Metric>[] {
+function containerMetrics(labels: string[], { families, of }: ContainerMeasure): Draft<Metric>[] {
   return families.flatMap(({ name, type, rows }) =>
-    rows(measured).map(([own, value]) => ({
+    rows(of).map(([own, value]) => ({
       name, metric_type: type, timestamp: '0', label_values: [...labels, ...own], value: { value: `${value}` },
     })),
   );

@@ -23,7 +23,7 @@ export const handlers: Readonly<Record<string, Handler>> = {
   runsc: {
     toml: () =>
       '[runtimes.runsc]\npath = "/usr/bin/runsc"\nargs = ["--platform=ptrace", "--network=host", "--ignore-cgroups"]\nsandbox = "process"\n',
-    focus: 'PodSandbox runtime should support basic|basic operations on container|runtime should support (log|execSync|exec )',
+    focus: 'PodSandbox runtime should support basic|basic operations on container|runtime should support (log|execSync|exec )|Multiple Containers',
     impossible: { 'execSync with timeout': 'runsc cannot end an exec whose own process is not asked to' },
   },
 };

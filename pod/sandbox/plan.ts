@@ -74,6 +74,9 @@ function podPidMode(mode: NamespaceMode | undefined): NamespaceMode {
   return mode ?? 'POD';
 }
 
+/** gVisor opens the ports of its containers itself, without the capability that the host asks for below 1024. */
+const anyPort = { 'net.ipv4.ip_unprivileged_port_start': '0' };
+
 /** What the shim of `sandbox` is told. */
 export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandboxConfig): ShimPod {
   const paths = podPaths(context.roots, sandbox.id);
@@ -89,7 +92,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
     uts: ownNetwork ? 'pod' : 'host',
     pid: ({ POD: 'pod', NODE: 'host', CONTAINER: 'container', TARGET: 'container' } as const)[sandbox.namespaces.pid],
     hostname: ownNetwork ? config.hostname : '',
-    sysctls: config.linux?.sysctls ?? {},
+    sysctls: { ...(ownNetwork && hasProcess(context, sandbox) ? anyPort : {}), ...config.linux?.sysctls },
     user: sandbox.user?.mappings ?? null,
     shm: ownIpc ? { path: paths.shm, sizeBytes: shmSizeBytes(sandbox.annotations) } : null,
     selinux: sandbox.selinux ?? null,

@@ -3,7 +3,7 @@ import { decode } from '../../api/cri.ts';
 import { sandboxProcessSpec } from './sandbox-process.ts';
 
 const input = {
-  sandbox: { id: 'a1', name: 'web', namespace: 'shop', uid: 'u', namespaces: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } as const },
+  sandbox: { id: 'a1', name: 'web', namespace: 'shop', uid: 'u', pausePid: 0, namespaces: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } as const },
   native: '/opt/berth/berth-native', netnsPath: '/run/netns/a1', cgroup: { driver: 'cgroupfs', parent: '/kubepods/pod1' } as const,
 };
 
@@ -23,6 +23,11 @@ test('the runtime is told what the pod may use in sum', (t) => {
   t.like(sandboxProcessSpec({ ...input, sandbox: { ...input.sandbox, resources } }), {
     annotations: { 'io.kubernetes.cri.sandbox-cpu-quota': '50000', 'io.kubernetes.cri.sandbox-memory': '1048576' },
   });
+});
+
+test('its first process is the init of the pid namespace that the containers of a pod share, which they name by the same path', (t) => {
+  const { linux } = sandboxProcessSpec({ ...input, sandbox: { ...input.sandbox, pausePid: 71 } }) as { linux: { namespaces: object[] } };
+  t.deepEqual(linux.namespaces[0], { type: 'pid', path: '/proc/71/ns/pid' });
 });
 
 test("with the host's network it joins none", (t) => {

@@ -4,7 +4,7 @@ import { sandboxAnnotations } from './annotations.ts';
 
 /** What the OCI configuration of a sandbox process is made from. */
 export type SandboxProcessInput = {
-  sandbox: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid' | 'namespaces' | 'resources'>;
+  sandbox: Pick<Sandbox, 'id' | 'name' | 'namespace' | 'uid' | 'namespaces' | 'pausePid' | 'resources'>;
   /** The native binary, static: the one file in the sandbox' own root. */
   native: string;
   netnsPath: string;
@@ -15,6 +15,8 @@ export type SandboxProcessInput = {
 export function sandboxProcessSpec({ sandbox, native, netnsPath, cgroup }: SandboxProcessInput): object {
   const { id } = sandbox;
   const network = sandbox.namespaces.network === 'NODE' ? [] : [{ type: 'network', path: netnsPath }];
+  // By that path containers name the pid namespace that they share: with it the sandbox' own first process is its init.
+  const pid = sandbox.pausePid > 0 ? { path: `/proc/${sandbox.pausePid}/ns/pid` } : {};
   return {
     ociVersion: '1.0.2',
     process: { user: { uid: 65_534, gid: 65_534 }, args: ['/berth-native', 'pause', 'sandbox'], cwd: '/', env: [], noNewPrivileges: true },
@@ -26,7 +28,7 @@ export function sandboxProcessSpec({ sandbox, native, netnsPath, cgroup }: Sandb
     annotations: sandboxAnnotations(sandbox),
     linux: {
       cgroupsPath: cgroupsPath(cgroup.driver, cgroup.parent, id),
-      namespaces: [{ type: 'pid' }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }, ...network],
+      namespaces: [{ type: 'pid', ...pid }, { type: 'mount' }, { type: 'ipc' }, { type: 'uts' }, ...network],
     },
   };
 }

@@ -6,11 +6,15 @@ import { wallClockNs } from '../../host/clock.ts';
 import { containerCgroupPath } from '../container/plan.ts';
 import type { PodContext } from '../context.ts';
 import type { Container, Sandbox } from '../record.ts';
+import { familiesInside, insideCounters, measureInside, runsInside } from './inside.ts';
 import type { CountingHost, Family, Measured } from './metric-families.ts';
 import type { LayerUsage } from './writable.ts';
 
+/** What was read of a container, and the families that it is enough for. */
+export type ContainerMeasure = { of: Measured; families: Family[] };
+
 /** What was read of the containers and networks of some pods. */
-export type Measures = { containers: Map<string, Measured>; interfaces: Map<string, InterfaceSample[]> };
+export type Measures = { containers: Map<string, ContainerMeasure>; interfaces: Map<string, InterfaceSample[]> };
 
 /** What this machine can count; looked up once, at start. */
 export function countingHost(context: PodContext): CountingHost {
@@ -20,7 +24,7 @@ export function countingHost(context: PodContext): CountingHost {
   return { version, controllers: new Set(offered), kernel, swapAccounting, hugepageSizes, pressure: text('/proc/pressure/cpu') !== '' };
 }
 
-/** Reads all that `families` want of the containers, and the traffic of the pods, in two calls of the engine. */
+/** Reads all that `families` want of the containers, and the traffic of the pods, in calls of the engine beside each other. */
 export async function measure(
   context: PodContext,
   families: Family[],
@@ -34,18 +38,22 @@ export async function measure(
   });
   const groups = asked.containers.map((one) => ({ id: one.id, path: containerCgroupPath(context, one), pid: one.pid }));
   const networks = asked.sandboxes.map((one) => ({ id: one.id, pid: one.shimPid }));
-  const [found, traffic, disk] = await Promise.all([
+  const [found, traffic, disk, inside] = await Promise.all([
     context.engine.call('measure', { mounts, groups, files }),
     context.engine.call('sample', { mounts, groups: [], networks }),
     context.engine.call('statfs', { path: context.roots.root }),
+    insideCounters(context, asked.containers),
   ]);
   const device = deviceOf(context.roots.root);
   const byId = new Map(found.groups.map((one) => [one.id, one]));
-  const containers = asked.containers.flatMap((container): [string, Measured][] => {
-    const measured = byId.get(container.id);
+  const containers = asked.containers.flatMap((container): [string, ContainerMeasure][] => {
+    const { id } = container;
+    const isInside = runsInside(context, container);
+    const measured = isInside ? measureInside(id, version, names, inside.get(id)) : byId.get(id);
     if (!measured) return [];
-    const usedBytes = asked.layers.get(container.id)?.bytes ?? null;
-    return [[container.id, { ...facts(container, measured, names), disk: { ...disk, device, usedBytes } }]];
+    const usedBytes = asked.layers.get(id)?.bytes ?? null;
+    const of = { ...facts(container, measured, names), disk: { ...disk, device, usedBytes } };
+    return [[id, { of, families: isInside ? familiesInside(families, inside.get(id)) : families }]];
   });
   return { containers: new Map(containers), interfaces: new Map(traffic.networks.map((one) => [one.id, one.interfaces])) };
 }
