@@ -1,11 +1,15 @@
 // Boots the guest and runs stories or critest in it; ends with their exit status.
 //
 //   node e2e/guest/main.ts [--runtime runc|crun] [--driver systemd|cgroupfs] [STORY...]
+//   node e2e/guest/main.ts [--runtime ...] [--driver ...] --all [--part N/M]
 //   node e2e/guest/main.ts [--runtime ...] [--driver ...] --critest [--pass spdy|websocket|parallel] [--focus REGEXP]
 //   node e2e/guest/main.ts --command COMMAND
 //
-// Without STORY the guest's own stories run, and those of `e2e/` that cgroup version 2 makes a difference to. --smoke runs the short one that is part of `npm test`. --selinux boots with
-// SELinux in place of AppArmor, and then runs the stories of that, or critest's SELinux specs.
+// Without STORY the guest's own stories run, and those of `e2e/` that cgroup version 2 makes a difference to. --all runs
+// every story there is, each file by itself so that what failed is told at once; --part the Nth of M parts of them, for they
+// take hours. --smoke runs the short one that is part of `npm test`. --selinux boots with SELinux in place of AppArmor, and
+// then runs the stories of that, or critest's SELinux specs.
+import { globSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cache, repository } from '../harness/paths.ts';
@@ -15,6 +19,8 @@ import { guestImage, runInGuest } from './boot.ts';
 
 /** Longest that a job may run in the guest, in milliseconds. */
 const LIMIT_MS = 45 * 60_000;
+/** The same for every story there is. */
+const ALL_LIMIT_MS = 6 * LIMIT_MS;
 /** Enforcing: see containers.cil for what that means. */
 const selinuxKernel = ['selinux=1', 'security=selinux', 'enforcing=1'];
 /** Stories that want the boot with SELinux, as no other does. */
@@ -27,6 +33,8 @@ const { values: options, positionals: stories } = parseArgs({
   options: {
     runtime: { type: 'string', default: 'runc' },
     driver: { type: 'string', default: 'systemd' },
+    all: { type: 'boolean', default: false },
+    part: { type: 'string', default: '1/1' },
     smoke: { type: 'boolean' },
     selinux: { type: 'boolean', default: false },
     critest: { type: 'boolean' },
@@ -46,7 +54,7 @@ const aborted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => aborted.abort());
 const startedMs = performance.now();
 const show = (text: string) => void process.stdout.write(text);
-const status = await runInGuest(image, { script: script(), limitMs: LIMIT_MS, show, ...(options.selinux ? { kernel: selinuxKernel } : {}) }, aborted.signal).catch(
+const status = await runInGuest(image, { script: script(), limitMs: options.all ? ALL_LIMIT_MS : LIMIT_MS, show, ...(options.selinux ? { kernel: selinuxKernel } : {}) }, aborted.signal).catch(
   (error: unknown) => {
     console.error((error as Error).message);
     return 1;
@@ -85,8 +93,20 @@ function command(): string {
   }
   tool('crictl');
   if (options.smoke !== true) tool('kubelet');
+  const run = `${node} node_modules/ava/entrypoints/cli.js --config e2e/guest/ava.config.js`;
+  if (options.all) return `failed=0; for story in ${partOf(everyStory()).map(quoted).join(' ')}; do ${run} $story || failed=1; done; (exit $failed)`;
   const chosen = stories.length > 0 ? stories : usualStories();
-  return `${node} node_modules/ava/entrypoints/cli.js --config e2e/guest/ava.config.js ${chosen.map(quoted).join(' ')}`;
+  return `${run} ${chosen.map(quoted).join(' ')}`;
+}
+
+function everyStory(): readonly string[] {
+  return globSync(['e2e/*.story.ts', 'e2e/guest/*.story.ts', 'e2e/kubelet/*.story.ts'], { cwd: repository }).filter((path) => path !== selinuxStories).sort();
+}
+
+/** Every Mth one from the Nth on, so that parts take about as long as each other. */
+function partOf(all: readonly string[]): readonly string[] {
+  const [part = 1, parts = 1] = options.part.split('/').map(Number);
+  return all.filter((_, at) => at % parts === part - 1);
 }
 
 function usualStories(): readonly string[] {
