@@ -107,10 +107,32 @@ async function settle(soak: Soak, live: LivePod, made: Made): Promise<void> {
   const files = [...container.rotated, container.logPath];
   const compare = (): string[] => {
     const suffered: Suffered = { shimKilled: live.shimKilled, stopped: container.stopped, startFailed: made.startFailed };
-    const log = readLog(files.map(textOf).join(''));
-    const books = booksOf(made);
-    return discrepancies(container.name, books, { state: told.state, exitCode: told.exit_code, log }, suffered);
+    const account = { state: told.state, exitCode: told.exit_code, log: readLog(files.map(textOf).join('')) };
+    return discrepancies(container.name, booksOf(made), account, suffered);
   };
+  const wrong = [...(await writesOn(soak, made)), ...(await lasting(soak, compare))];
+  const books = booksOf(made);
+  count(soak, 'exits');
+  count(soak, 'lines', books.lines);
+  if (books.endings.includes(told.exit_code)) count(soak, 'exits by books');
+  const context = JSON.stringify({ told, shimKilled: live.shimKilled, ...container, files, volume, startFailed: made.startFailed });
+  for (const one of wrong) problem(soak, `container ${container.name}: ${one}; ${context}`);
+  if (wrong.length > 0) return;
+  rmSync(volume, { recursive: true });
+  for (const file of files) rmSync(file, { force: true });
+}
+
+/** Who has ended writes nothing any more; a container writes each second. */
+async function writesOn(soak: Soak, made: Made): Promise<string[]> {
+  const { lines } = booksOf(made);
+  await soak.watch.next();
+  await soak.watch.next();
+  const more = booksOf(made).lines - lines;
+  return more > 0 ? [`has written ${more} lines since it was told to have ended`] : [];
+}
+
+/** What is wrong and stays so: a log may need a while to be whole. */
+async function lasting(soak: Soak, compare: () => string[]): Promise<string[]> {
   const deadline = performance.now() + LOG_MS;
   let wrong = compare();
   if (wrong.length > 0) count(soak, 'logs late');
@@ -118,16 +140,7 @@ async function settle(soak: Soak, live: LivePod, made: Made): Promise<void> {
     await soak.watch.next();
     wrong = compare();
   }
-  count(soak, 'exits');
-  count(soak, 'lines', booksOf(made).lines);
-  if (booksOf(made).endings.includes(told.exit_code)) count(soak, 'exits by books');
-  if (wrong.length > 0) {
-    const context = JSON.stringify({ told, shimKilled: live.shimKilled, ...container, files, volume, startFailed: made.startFailed });
-    for (const one of wrong) problem(soak, `container ${container.name}: ${one}; ${context}`);
-    return;
-  }
-  rmSync(volume, { recursive: true });
-  for (const file of files) rmSync(file, { force: true });
+  return wrong;
 }
 
 function booksOf({ volume }: Made): Books {

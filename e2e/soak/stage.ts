@@ -23,6 +23,7 @@ export type SoakOptions = {
 const STAYS_EVERY = 5;
 /** Ports of the host from here on, one for each home. */
 const FIRST_PORT = 28_200;
+const REVIVAL_MS = 1000;
 
 /** A soak before its beginning; busybox must be there. */
 export function makeSoak({ daemon, frail, directory, seed, pods, longest }: SoakOptions): Soak {
@@ -54,13 +55,15 @@ export async function during(soak: Soak, doing: () => Promise<void>): Promise<vo
     again(soak, 'stream', pauses(6000), () => stream(soak)),
     again(soak, 'rotation', pauses(2000), () => rotate(soak)),
     again(soak, 'pull', pauses(10_000), () => pullAndRemove(soak)),
-    again(soak, 'revival', () => 1000, () => revive(soak)),
   ];
+  // Who comes to an end needs a daemon too.
+  const reviving = setInterval(() => void revive(soak), REVIVAL_MS);
   try {
     await doing();
   } finally {
     soak.over = true;
     await Promise.all(actors);
+    clearInterval(reviving);
     await soak.watch.stop();
   }
 }
