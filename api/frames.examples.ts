@@ -267,6 +267,7 @@ const shimCalls = {
 const shimEvents = {
   exit: { container: id, pid: 4245, ...exit },
   oom: { container: id },
+  logLost: { container: id, records: 12, reason: 'No space left on device (os error 28)' },
 } satisfies ShimEvents;
 
 const shimPackets = {

@@ -11,6 +11,7 @@ export type Counter =
   | 'image_pulls_failed'
   | 'image_layers_reused'
   | 'containers_oom'
+  | 'container_log_records_lost'
   | 'engine_restarts'
   | 'shims_lost'
   | 'events_dropped'

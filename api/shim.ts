@@ -99,6 +99,8 @@ export type ShimCalls = {
 export type ShimEvents = {
   exit: { container: string; pid: number } & Exit;
   oom: { container: string };
+  /** So many records of its log could not be written, at most once a second and before its exit. */
+  logLost: { container: string; records: number; reason: string };
 };
 
 /** Packets of a stream connection: one byte kind, 4-byte little-endian length, then the bytes. An empty `stdin` packet closes stdin. */

@@ -12,7 +12,7 @@ import type { VerificationOptions } from '../image/policy/verification.ts';
 import { openImages } from '../image/store.ts';
 import { openChanges } from '../pod/changes.ts';
 import { loadDefaultProfile } from '../pod/apparmor.ts';
-import { containerExited } from '../pod/container/news.ts';
+import { containerExited, logLost } from '../pod/container/news.ts';
 import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
 import { openNetwork } from '../pod/network/cni.ts';
@@ -88,6 +88,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     store, engine, images, network, runtimes, cgroup, host, settings: config, ...observers,
     shims: shimConnections({
       exited: (id, event) => (event.container === id ? processEnded(context, id) : recordExit(context, event)),
+      logLost: (event) => logLost(observers, event),
       lost: (id) => void sandboxLost(context, id).catch((error: unknown) =>
         log.error('a sandbox that lost its shim cannot be settled', { sandbox: id, error: String(error) }),
       ),

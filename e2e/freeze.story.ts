@@ -1,19 +1,14 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { mountDisk } from './harness/disk.ts';
+import { mountDisk, whileFrozen } from './harness/disk.ts';
 import { runPod, runScript } from './harness/pod.ts';
 import type { Replies } from './harness/replies.ts';
 import { story } from './harness/story.ts';
 
-const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 const frozenMs = 2000;
 /** The 99th percentile that lists and status keep to. */
 const limitMs = 5;
-/** When a file system is thawed whatever happens, s; a call that met the disk has failed by then. */
-const guardSeconds = 60;
 const deadlineMs = 30_000;
 
 const stage = story({
@@ -21,18 +16,6 @@ const stage = story({
     prepare: ({ directory, root }) => mountDisk(join(directory, 'disk'), root, { size: '1G' }),
   },
 });
-
-/** Freezes a file system until `work` is done, so that no call of it ends that waits for the disk; also thaws it when this process dies. */
-async function whileFrozen(path: string, work: () => Promise<void>): Promise<void> {
-  const guard = spawn('sh', ['-c', `sleep ${guardSeconds}; fsfreeze -u ${path}`], { stdio: 'ignore', detached: true });
-  run('fsfreeze', '-f', path);
-  try {
-    await work();
-  } finally {
-    run('fsfreeze', '-u', path);
-    if (guard.pid !== undefined) process.kill(-guard.pid, 'SIGKILL');
-  }
-}
 
 type Took = { readonly method: keyof Replies; readonly ms: readonly number[] };
 

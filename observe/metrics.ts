@@ -21,6 +21,7 @@ const counters: Record<Counter, string> = {
   image_pulls_failed: 'Pulls that ended with an error.',
   image_layers_reused: 'Layers of pulled images that were there already.',
   containers_oom: 'Containers ended by their memory limit.',
+  container_log_records_lost: 'Records of containers\' logs that could not be written.',
   engine_restarts: 'Times the engine ended and was started again.',
   shims_lost: 'Shims that ended while they had containers.',
   events_dropped: 'Lifecycle events given up because their receiver was away or slow.',

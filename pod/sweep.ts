@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { everyCgroupDir, shimPath } from '../host/cgroup.ts';
 import { containerMountPoints } from './container/image-volumes.ts';
-import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
+import { type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
+import { endCgroup } from './end-cgroup.ts';
 import { containerPaths, podPaths, socketName } from './paths.ts';
 import { connectShim } from './shim/client.ts';
 import { finishAll } from './teardown.ts';
@@ -34,7 +35,7 @@ async function endStrayShims(context: PodContext): Promise<void> {
 }
 
 async function endShim(context: PodContext, socket: string): Promise<void> {
-  const news = { onExit: () => undefined, onGone: () => undefined };
+  const news = { onExit: () => undefined, onLogLost: () => undefined, onGone: () => undefined };
   const shim = await connectShim(socket, 0, news).catch(() => undefined);
   if (shim) {
     const cgroup = shimPath(await readFile(`/proc/${shim.hello.pid}/cgroup`, 'utf8').catch(() => ''));
@@ -43,7 +44,7 @@ async function endShim(context: PodContext, socket: string): Promise<void> {
     await shim.call('quit', {});
     shim.close();
     const dirs = cgroup === undefined ? {} : everyCgroupDir(context.cgroup.host, cgroup);
-    await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS });
+    await endCgroup(context.engine, dirs);
   }
   await context.engine.call('removeTrees', { unmount: [], remove: [socket] });
 }

@@ -6,8 +6,8 @@ import type { OciRuntime } from '../api/shim.ts';
 import { type CgroupDriver, cgroupsPath, childPath, containerLeaf, everyCgroupDir, type Hierarchies, parentPath } from '../host/cgroup.ts';
 import type { Engine } from '../host/engine.ts';
 import { lacking } from '../host/room.ts';
-import { KILL_TIMEOUT_MS } from './context.ts';
 import { runRuntime } from './runtime-call.ts';
+import { endCgroup } from './end-cgroup.ts';
 import { finishAll } from './teardown.ts';
 
 /** What a trial needs. */
@@ -73,7 +73,7 @@ function clearAway(ground: TrialGround, id: string, candidate: OciRuntime | unde
   const remove = [`${stateDir}/${id}`, ...(candidate ? [`${candidate.root}/${id}`] : [])];
   finishAll(`clear away ${id}`, [
     async () => candidate && runRuntime(engine, candidate, ['delete', '--force', id], DELETE_TIMEOUT_MS).catch(() => undefined),
-    () => engine.call('removeCgroup', { dirs: everyCgroupDir(cgroup.host, path), timeoutMs: KILL_TIMEOUT_MS }),
+    () => endCgroup(engine, everyCgroupDir(cgroup.host, path)),
     () => engine.call('removeTrees', { unmount: [], remove }),
   ]).catch((error: unknown) => log.warn('leftovers of a trial remain until the next start', { error: String(error) }));
 }

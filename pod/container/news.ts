@@ -1,4 +1,4 @@
-import type { Exit } from '../../api/shim.ts';
+import type { Exit, ShimEvents } from '../../api/shim.ts';
 import type { PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
 import type { NumberedExit } from '../shim/client.ts';
@@ -12,6 +12,12 @@ export function containerExited(context: PodContext, event: NumberedExit): void 
   if (!news || !oomKilled) return;
   context.meter.count('containers_oom');
   tellContainer(context, 'container.oom', news);
+}
+
+/** Records of a container's log could not be written. */
+export function logLost({ log, meter }: Pick<PodContext, 'log' | 'meter'>, { container, records, reason }: ShimEvents['logLost']): void {
+  meter.count('container_log_records_lost', records);
+  log.warn('records of a container\'s log are lost: make room where logs are kept', { container, records, reason });
 }
 
 /** A container whose end nobody saw, because its shim ended first. */

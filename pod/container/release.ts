@@ -1,5 +1,6 @@
 import { isKind } from '../../api/errors.ts';
-import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { endCgroup } from '../end-cgroup.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
@@ -13,12 +14,11 @@ export async function releaseContainer(context: PodContext, container: Container
   const paths = containerPaths(context.roots, container.id);
   await finishAll(`release container ${container.id}`, [
     () => deleteInShim(context, container),
-    () => context.engine.call('removeCgroup', { dirs: everyContainerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS }),
-    async () => {
-      const unmount = await containerMountPoints(paths);
-      await context.engine.call('removeTrees', { unmount, remove: [paths.bundle, paths.writable] });
-    },
+    () => endCgroup(context.engine, everyContainerCgroup(context, container)),
   ]);
+  // Not before: the runtime needs its bundle to be asked again.
+  const unmount = await containerMountPoints(paths);
+  await context.engine.call('removeTrees', { unmount, remove: [paths.bundle, paths.writable] });
   const last = context.store.containers.get(container.id);
   context.store.containers.remove(container.id);
   context.exits.forget(container.id);
@@ -31,7 +31,7 @@ async function deleteInShim(context: PodContext, container: Container): Promise<
     await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: RUNTIME_TIMEOUT_MS });
   } catch (error) {
     if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
-    await context.engine.call('removeCgroup', { dirs: containerCgroup(context, container), timeoutMs: KILL_TIMEOUT_MS });
+    await endCgroup(context.engine, containerCgroup(context, container));
     await deleteByRuntime(context, container);
   }
 }

@@ -1,3 +1,4 @@
+import { isKind } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { unlessAborted } from '../../host/unless-aborted.ts';
 import type { PodContext } from '../context.ts';
@@ -13,9 +14,11 @@ export async function removeContainer(context: PodContext, id: string, signal: A
 
 /** Killed before its turn: a start or update that hangs has the turn until then. */
 async function killAndRemove(context: PodContext, id: string): Promise<void> {
-  await killContainer(context, id).catch((error: unknown) =>
-    context.log.warn('container is removed without having been stopped', { container: id, error: String(error) }),
-  );
+  await killContainer(context, id).catch((error: unknown) => {
+    // What even the kernel cannot end cannot be removed.
+    if (isKind(error, 'timeout')) throw error;
+    context.log.warn('container is removed without having been stopped', { container: id, error: String(error) });
+  });
   await context.turns.run(id, () => removeInTurn(context, id));
 }
 

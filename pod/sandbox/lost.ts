@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Exit } from '../../api/shim.ts';
 import { containerLost } from '../container/news.ts';
 import { containerCgroup } from '../container/plan.ts';
-import { KILL_TIMEOUT_MS, nowNs, type PodContext } from '../context.ts';
+import { nowNs, type PodContext } from '../context.ts';
+import { endCgroup } from '../end-cgroup.ts';
 import { podPaths } from '../paths.ts';
 import { tellSandbox } from './event.ts';
 
@@ -21,7 +22,7 @@ export async function sandboxLost(context: PodContext, id: string): Promise<void
   if (sandbox.state === 'ready') tellSandbox(context, 'pod.stopped', context.store.sandboxes.put({ ...sandbox, state: 'stopped' }));
   for (const container of left) {
     const dirs = containerCgroup(context, container);
-    await context.engine.call('removeCgroup', { dirs, timeoutMs: KILL_TIMEOUT_MS }).catch((error: unknown) =>
+    await endCgroup(context.engine, dirs).catch((error: unknown) =>
       context.log.error('container of a lost shim cannot be killed', { container: container.id, error: String(error) }),
     );
     const known = await writtenExit(`${podPaths(context.roots, id).directory}/exits/${container.id}`);

@@ -5,7 +5,8 @@ import { isKind } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import { handlerOf } from '../container/plan.ts';
-import { KILL_TIMEOUT_MS, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import { endCgroup } from '../end-cgroup.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
@@ -42,11 +43,11 @@ export async function endProcess(context: PodContext, sandbox: Sandbox): Promise
   } catch (error) {
     if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
     await finishAll(`end the sandbox process of ${sandbox.id}`, [
-      () => context.engine.call('removeCgroup', { dirs: cgroupOf(context, sandbox, cgroupDirs), timeoutMs: KILL_TIMEOUT_MS }),
+      () => endCgroup(context.engine, cgroupOf(context, sandbox, cgroupDirs)),
       () => runRuntime(context.engine, ownRuntime(context, sandbox), ['delete', '--force', sandbox.id], RUNTIME_TIMEOUT_MS),
     ]);
   }
-  await context.engine.call('removeCgroup', { dirs: cgroupOf(context, sandbox, everyCgroupDir), timeoutMs: KILL_TIMEOUT_MS });
+  await endCgroup(context.engine, cgroupOf(context, sandbox, everyCgroupDir));
   const { root } = ownRuntime(context, sandbox);
   const left = (await readdir(root).catch(() => [])).filter((name) => name.includes(`_sandbox:${sandbox.id}.`));
   await context.engine.call('removeTrees', { unmount: [], remove: left.map((name) => `${root}/${name}`) });

@@ -2,7 +2,8 @@ import { decode } from '../../api/cri.ts';
 import { timed } from '../../api/observe.ts';
 import { isPinned } from '../../host/netns.ts';
 import { releaseContainer } from '../container/release.ts';
-import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
+import type { PodContext } from '../context.ts';
+import { endCgroup } from '../end-cgroup.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { finishAll, finishSideBySide, undoUntilDone } from '../teardown.ts';
@@ -65,7 +66,7 @@ async function endShim(context: PodContext, sandbox: Sandbox): Promise<void> {
   } finally {
     shim?.close();
   }
-  await context.engine.call('removeCgroup', { dirs: shimCgroup(context, sandbox), timeoutMs: KILL_TIMEOUT_MS });
+  await endCgroup(context.engine, shimCgroup(context, sandbox));
 }
 
 /** Releases a sandbox that could not be made; what fails now is tried again until it succeeds, under its own id. */

@@ -24,6 +24,7 @@ export type NumberedExit = ShimEvents['exit'] & { seq: number };
 /** What a shim tells unasked. */
 export type ShimListener = {
   onExit(event: NumberedExit): void;
+  onLogLost(event: ShimEvents['logLost']): void;
   /** The connection ended without `close`: the shim is gone. */
   onGone(): void;
 };
@@ -37,6 +38,7 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
   const take = (message: object): void => {
     if (!('event' in message)) pending.settle(message as Reply);
     else if (message.event === 'exit') listener.onExit(message as unknown as NumberedExit);
+    else if (message.event === 'logLost') listener.onLogLost(message as unknown as ShimEvents['logLost']);
   };
   connection.on('data', (chunk: Buffer) => {
     try {

@@ -1,4 +1,5 @@
 import { RuntimeError } from '../../api/errors.ts';
+import type { ShimEvents } from '../../api/shim.ts';
 import { connectShim, type NumberedExit, type Shim } from './client.ts';
 
 /** The control connections to all shims, by sandbox id. */
@@ -20,6 +21,7 @@ export type Shims = {
 export type ShimNews = {
   exited(sandboxId: string, event: NumberedExit): void;
   lost(sandboxId: string): void;
+  logLost(event: ShimEvents['logLost']): void;
 };
 
 /** No connections yet; news of each shim goes to `news`. */
@@ -29,6 +31,7 @@ export function shimConnections(news: ShimNews): Shims {
     async open(sandboxId, socket, sinceSeq) {
       const shim = await connectShim(socket, sinceSeq, {
         onExit: (event) => news.exited(sandboxId, event),
+        onLogLost: news.logLost,
         onGone: () => {
           if (shims.delete(sandboxId)) news.lost(sandboxId);
         },

@@ -15,6 +15,7 @@ mod pause;
 mod selinux;
 mod shim;
 mod unpack;
+mod used_up;
 mod user_namespace;
 
 use std::process::ExitCode;

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const CGROUP_MAGIC: u64 = 0x0027_e0eb;
 const CGROUP2_MAGIC: u64 = 0x6367_7270;
 const FIRST_WAIT: Duration = Duration::from_micros(500);
+/// Most processes that an error names.
+const TOLD: usize = 4;
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Kills every process in the cgroup and below until it is empty, then removes it; `timeout` when processes remain.
@@ -33,9 +35,8 @@ pub fn remove(
         match attempt(cgroup)? {
             None => return Ok(()),
             Some(busy) if Instant::now() >= deadline => {
-                let message =
-                    format!("cgroup {} still has processes {} ms after SIGKILL", busy.display(), timeout.as_millis());
-                return Err(FrameError::new("timeout", message));
+                let (group, left) = (busy.display(), described(&processes(&busy)));
+                return Err(FrameError::new("timeout", format!("cgroup {group} still has {left} after SIGKILL")));
             }
             Some(_) => std::thread::sleep(wait),
         }
@@ -114,6 +115,17 @@ fn kill_all(cgroup: &CgroupDirs, groups: &BTreeSet<PathBuf>) {
     if let Some(state) = &freezer {
         let _ = fs::write(state, "THAWED");
     }
+}
+
+/// Names some of the processes, each with its state and with where in the kernel it waits.
+fn described(pids: &[i32]) -> String {
+    let told = pids.iter().take(TOLD).map(|pid| {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let status = read("status");
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("?").trim();
+        format!("process {pid} ({}) in state {} at {}", field("Name:"), field("State:"), read("wchan"))
+    });
+    format!("{} processes: {}", pids.len(), told.collect::<Vec<_>>().join(", "))
 }
 
 /// Processes of one cgroup; none when it is gone. Those outside our pid namespace are listed as 0.

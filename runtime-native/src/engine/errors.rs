@@ -1,6 +1,7 @@
 //! System errors as the failures that berthd understands.
 
 use crate::frame::FrameError;
+use crate::used_up::is_used_up;
 use rustix::io::Errno;
 use std::io;
 
@@ -28,7 +29,7 @@ fn kind(error: &io::Error) -> &'static str {
         Some(Errno::EXIST) => "exists",
         Some(Errno::BUSY) => "in-use",
         Some(Errno::ACCESS | Errno::PERM) => "denied",
-        Some(Errno::NOSPC | Errno::DQUOT | Errno::NOMEM | Errno::MFILE | Errno::NFILE | Errno::AGAIN) => "exhausted",
+        Some(errno) if is_used_up(errno) => "exhausted",
         Some(Errno::NOSYS | Errno::OPNOTSUPP) => "unsupported",
         Some(Errno::TIMEDOUT) => "timeout",
         Some(Errno::NAMETOOLONG | Errno::NOTDIR | Errno::LOOP) => "invalid",

@@ -3,6 +3,8 @@
 #![allow(unsafe_code)]
 
 use super::cgroup::Entrance;
+use crate::used_up::is_used_up;
+use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -153,7 +155,9 @@ fn tell_pid(plan: &Plan) {
 fn fail(plan: &Plan, step: &[u8]) -> i32 {
     let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
     let mut line = Line::new();
-    line.text(br#"{"error":{"kind":"internal","message":"the new shim could not "#);
+    line.text(br#"{"error":{"kind":""#);
+    line.text(if is_used_up(Errno::from_raw_os_error(errno)) { b"exhausted" } else { b"internal" });
+    line.text(br#"","message":"the new shim could not "#);
     line.text(step);
     line.text(b", error ");
     line.number(errno);

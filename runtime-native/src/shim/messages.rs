@@ -251,6 +251,12 @@ pub enum Event {
     Oom {
         container: String,
     },
+    /// Records of its log could not be written.
+    LogLost {
+        container: String,
+        records: u64,
+        reason: String,
+    },
 }
 
 /// An event with its place in the order of all events of this shim, counted from 1.

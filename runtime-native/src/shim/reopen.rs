@@ -2,7 +2,7 @@
 
 use super::container::Container;
 use super::log::Log;
-use super::messages::{ContainerAsk, Done, State};
+use super::messages::{ContainerAsk, Done, Event, State};
 use super::shim::{Caller, Shim};
 use super::start::failed;
 use super::writer::News;
@@ -29,12 +29,19 @@ impl Shim {
             match news {
                 News::Opened(serial, outcome) => self.log_opened(serial, outcome),
                 News::Written(serial) => self.announce_exit(serial),
+                News::Lost(serial, records, reason) => self.log_lost(serial, records, reason),
             }
         }
         if !self.writer.is_full() {
             let waits = |container: &&mut Container| container.stdio.is_paused() && container.stalled_until.is_none();
             self.containers.iter_mut().filter(waits).for_each(|container| container.stdio.listen(&self.poll));
         }
+    }
+
+    fn log_lost(&mut self, serial: u32, records: u64, reason: String) {
+        let Some(container) = self.container(serial) else { return };
+        let container = container.id.clone();
+        self.announce(Event::LogLost { container, records, reason });
     }
 
     fn log_opened(&mut self, serial: u32, outcome: std::io::Result<()>) {

@@ -13,6 +13,7 @@ use super::messages::OciRuntime;
 use super::spawn::{self, Program};
 use super::{clock, tree};
 use crate::frame::FrameError;
+use crate::used_up::{kind_of, said_in};
 
 /// How a process ended, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +70,25 @@ enum Killed {
     Aborted,
 }
 
-/// Starts a verb. `unavailable` when the runtime cannot be executed.
+/// Starts a verb. `unavailable` when the runtime cannot be executed, `exhausted` when no process can be made.
 pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
     let runtime = verb.runtime;
     let doing = format!("{} {} {}", runtime.path, verb.verb, verb.words.last().unwrap_or(&""));
-    let unavailable = |error: &dyn std::fmt::Display| FrameError::new("unavailable", format!("{doing}: {error}"));
-    let argv = argv(verb).map_err(|error| unavailable(&error))?;
+    let argv = argv(verb).map_err(|error| FrameError::new("unavailable", format!("{doing}: {error}")))?;
     let path = argv.first().cloned().unwrap_or_default();
     let network = Some(verb.network.as_fd());
     let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network };
     let log_from = std::fs::metadata(&verb.log).map_or(0, |file| file.len());
     let began_at_ns = clock::now_ns();
-    let pid = spawn::spawn(&program).map_err(|error| unavailable(&error))?;
+    let pid = spawn::spawn(&program).map_err(|error| not_begun(&doing, &error))?;
     let deadline = (verb.timeout_ms > 0).then(|| Instant::now() + Duration::from_millis(verb.timeout_ms));
     Ok(Run { pid, then, began_at_ns, doing, log: verb.log.clone(), log_from, deadline, killed: None })
+}
+
+/// The runtime is not there or cannot be executed, or there is nothing left to run it with.
+fn not_begun(doing: &str, error: &std::io::Error) -> FrameError {
+    let kind = if kind_of(error) == "exhausted" { "exhausted" } else { "unavailable" };
+    FrameError::new(kind, format!("{doing}: {error}"))
 }
 
 fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
@@ -175,6 +181,8 @@ fn kind(message: &str) -> &'static str {
         "not-found"
     } else if says("has stopped") || says("stopped container") || says("not running") {
         "wrong-state"
+    } else if said_in(message) {
+        "exhausted"
     } else {
         "internal"
     }

@@ -1,5 +1,6 @@
 //! The loop: waits, finds whom each event concerns, keeps deadlines. All state of a pod hangs here.
 
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use super::stdio::Stream;
 use super::tunnel::Tunnel;
 use super::writer::Writer;
 use crate::frame::{self, FrameError};
+use crate::used_up::kind_of;
 
 /// Who waits for the answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,9 @@ const MAX_CONNECTIONS: usize = 1024;
 /// Most execs and attached clients at a time; others could not be called to stop them if these took every connection.
 const MAX_STREAMS: usize = 512;
 
+/// How long no client is taken when there was no descriptor for the last.
+const REST: Duration = Duration::from_millis(200);
+
 /// Most ends of processes nobody knows yet that are remembered.
 const MAX_STRANGERS: usize = 64;
 
@@ -101,6 +106,8 @@ pub struct Shim {
     pub quitting: bool,
     pub writer: Writer,
     signals: OwnedFd,
+    /// When clients are taken again; none are before.
+    accept_again_at: Option<Instant>,
     /// Ends seen before the runtime named the process.
     strangers: Vec<(i32, Ended)>,
     last_serial: u32,
@@ -126,6 +133,7 @@ impl Shim {
             quitting: false,
             writer,
             signals,
+            accept_again_at: None,
             strangers: Vec::new(),
             last_serial: 0,
         }
@@ -163,7 +171,14 @@ impl Shim {
     }
 
     fn accept(&mut self) {
-        while let Ok((socket, _)) = self.pod.listener.accept() {
+        loop {
+            let socket = match self.pod.listener.accept() {
+                Ok((socket, _)) => socket,
+                Err(error) if kind_of(&error) == "exhausted" && error.kind() != ErrorKind::WouldBlock => {
+                    return self.rest();
+                }
+                Err(_) => return,
+            };
             if self.connections.len() >= MAX_CONNECTIONS {
                 turn_away(&socket);
             } else if socket.set_nonblocking(true).is_ok() {
@@ -171,6 +186,12 @@ impl Shim {
                 self.connections.push(Connection::new(serial, socket, &self.poll));
             }
         }
+    }
+
+    /// No descriptor is left for a client: it waits a while, and the loop is not busy with it.
+    fn rest(&mut self) {
+        self.poll.forget(&self.pod.listener);
+        self.accept_again_at = Some(Instant::now() + REST);
     }
 
     /// Refuses one stream too many.
@@ -245,7 +266,7 @@ impl Shim {
         let execs = self.execs.iter().filter_map(Exec::deadline);
         let connections = self.connections.iter().filter_map(Connection::deadline);
         let dials = self.dials.iter().map(|dial| dial.expires_at);
-        runs.chain(containers).chain(execs).chain(connections).chain(dials).min()
+        runs.chain(containers).chain(execs).chain(connections).chain(dials).chain(self.accept_again_at).min()
     }
 
     fn keep_deadlines(&mut self, now: Instant) {
@@ -256,6 +277,10 @@ impl Shim {
         let execs: Vec<u32> = self.execs.iter().filter(|it| due(it.deadline())).map(|it| it.serial).collect();
         execs.into_iter().for_each(|serial| self.exec_due(serial, now));
         self.dials_due(now);
+        if due(self.accept_again_at) {
+            self.accept_again_at = None;
+            self.poll.reads(&self.pod.listener, Source::Listener);
+        }
     }
 
     fn close_connections(&mut self, now: Instant) {

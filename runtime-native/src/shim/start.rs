@@ -11,6 +11,7 @@ use rustix::thread::LinkNameSpaceType;
 use super::messages::{Namespace, ShimPod};
 use super::{namespaces, pid_one, signals};
 use crate::frame::FrameError;
+use crate::used_up::kind_of;
 use crate::user_namespace::IdMappings;
 
 /// A started pod: what the shim keeps of it.
@@ -136,7 +137,7 @@ fn open(path: &str, flags: OFlags) -> Result<OwnedFd, FrameError> {
 }
 
 /// An `internal` error of what was being done.
-pub fn failed<E: std::fmt::Display>(doing: &str) -> impl Fn(E) -> FrameError {
+pub fn failed<E: std::error::Error + 'static>(doing: &str) -> impl Fn(E) -> FrameError {
     let doing = doing.to_owned();
-    move |error| FrameError::new("internal", format!("{doing}: {error}"))
+    move |error| FrameError::new(kind_of(&error), format!("{doing}: {error}"))
 }

@@ -58,6 +58,8 @@ pub enum News {
     Opened(u32, io::Result<()>),
     /// Everything up to a `tell` is written, or lost.
     Written(u32),
+    /// So many records were lost, and why.
+    Lost(u32, u64, String),
 }
 
 impl Writer {
@@ -151,7 +153,7 @@ fn write_for_ever(shared: &Shared) {
         queue.working = false;
         let has_room = queue.was_full && queue.bytes <= FULL_BYTES / 4;
         queue.was_full &= !has_room;
-        let told = news.is_some();
+        let told = !news.is_empty();
         queue.news.extend(news);
         if queue.is_idle() {
             queue.jobs = VecDeque::new();
