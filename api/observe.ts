@@ -14,6 +14,7 @@ export type Counter =
   | 'container_log_records_lost'
   | 'engine_restarts'
   | 'shims_lost'
+  | 'records_incomplete'
   | 'events_dropped'
   | 'log_lines_dropped'
   | 'stream_sessions';

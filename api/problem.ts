@@ -5,6 +5,7 @@ export type ProblemKind =
   | 'layer-content'
   | 'orphan-layer'
   | 'leftover'
+  | 'state-file'
   | 'state-record'
   | 'pod-shim'
   | 'pod-netns'

@@ -1,15 +1,23 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { isKind, RuntimeError, whileDoing } from '../api/errors.ts';
 import type { Log, Meter } from '../api/observe.ts';
 import { type CheckCounts, type Checked, countsText, type Problem, problemText } from '../api/problem.ts';
+import { hierarchies } from '../host/cgroup.ts';
+import { orIfMissing } from '../host/files.ts';
 import { holdDirectory } from '../host/lock.ts';
 import { judgeStore } from '../image/check/judge.ts';
 import { lookAtStore } from '../image/check/look.ts';
 import { hexOf } from '../image/layers/layers.ts';
+import { judgeState } from '../pod/check/judge.ts';
+import { lookAtState, type StateAsk } from '../pod/check/look.ts';
+import { readState, rescueState } from '../pod/check/state-file.ts';
+import { podPaths } from '../pod/paths.ts';
 import type { CheckAsk, Config } from './config.ts';
 import { checkReplies } from './control-check.ts';
-import { startDaemon } from './daemon.ts';
+import { bootId, startDaemon, users } from './daemon.ts';
 
 /** What the process ends with; 2 when it could not look. */
 const exitCode = { clean: 0, problems: 1 } as const;
@@ -28,16 +36,40 @@ export async function checkOffline(config: Config, ask: CheckAsk, print: (line: 
 }
 
 async function lookOffline(config: Config): Promise<{ problems: Problem[]; counts: CheckCounts }> {
-  const root = config.imageStore || config.root;
   const release = holdWhatIsThere(config);
   try {
-    const seen = await lookAtStore(root);
-    const isElsewhere = (diffId: string): boolean => config.additionalImageStores.some((store) => existsSync(join(store, 'layers', hexOf(diffId))));
-    const problems = judgeStore(seen, { inMemory: [], holders: () => [], isElsewhere, inFlight: () => false });
-    return { problems, counts: { images: seen.records.stored.length, layers: seen.layers.length, unverified: 0, pods: 0, containers: 0 } };
+    const state = readState(config.state, bootId());
+    const store = await lookAtStore(config.imageStore || config.root);
+    const isElsewhere = (diffId: string): boolean => config.additionalImageStores.some((other) => existsSync(join(other, 'layers', hexOf(diffId))));
+    const stored = judgeStore(store, { inMemory: [], holders: (id) => users(state.containers, id), isElsewhere, inFlight: () => false });
+    const roots = { root: config.root, state: config.state, netnsDir: config.netnsDir };
+    const seen = await lookAtState({ ...state, roots, ...outside(config) });
+    return {
+      problems: [...stored, ...state.problems, ...judgeState(seen, { ...state, roots })],
+      counts: { images: store.records.stored.length, layers: store.layers.length, unverified: 0, pods: state.sandboxes.length, containers: state.containers.length },
+    };
   } finally {
     release();
   }
+}
+
+/** What is not in a folder, as a daemon that does not run would see it. */
+function outside(config: Config): Pick<StateAsk, 'cgroup' | 'noted' | 'answers' | 'hasOwnCgroup'> {
+  const roots = { root: config.root, state: config.state, netnsDir: config.netnsDir };
+  return {
+    cgroup: { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')) },
+    noted: async () => (await orIfMissing(readdir(join(config.root, 'network')), [])).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length)),
+    answers: ({ id }) => answers(podPaths(roots, id).socket),
+    hasOwnCgroup: ({ handler }) => config.runtimes[handler || config.defaultRuntime]?.sandbox !== 'process',
+  };
+}
+
+/** Whether somebody listens there; nothing is said, so a daemon that has to start soon finds all as it was. */
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket, () => resolve(true));
+    connection.once('error', () => resolve(false)).once('connect', () => connection.destroy());
+  });
 }
 
 /** Takes the locks of a daemon's directories, so that none begins meanwhile. */
@@ -60,6 +92,12 @@ function holdWhatIsThere({ root, imageStore, state }: Config): () => void {
 /** Has a daemon that serves nobody take up what is there, which sweeps, and mend the rest. What it finds then. */
 async function repaired(config: Config, ask: CheckAsk): Promise<Checked[]> {
   const found: Checked[] = [];
+  const release = holdWhatIsThere(config);
+  try {
+    if (readState(config.state, bootId()).problems.some(({ kind }) => kind === 'state-file')) rescueState(config.state, bootId());
+  } finally {
+    release();
+  }
   const daemon = await startDaemon(config, { log: toStandardError, meter: unmeasured, publish: () => undefined });
   try {
     await daemon.takeUp();

@@ -2,17 +2,20 @@ import type { CheckReply, CheckRequest } from '../api/control.ts';
 import type { Draft } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { Checked } from '../api/problem.ts';
+import { checkState } from '../pod/check/check.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { ControlHandlers } from './server.ts';
 
 /** The rpc that verifies what this daemon keeps; one at a time (`in-use`). */
-export function checkControl(context: PodContext): Required<Pick<ControlHandlers, 'Check'>> {
+export function checkControl(context: PodContext, takenUp: (sandboxId: string) => Promise<void>): Required<Pick<ControlHandlers, 'Check'>> {
   let runs = false;
   return {
     Check: async function* (ask) {
       if (runs) throw new RuntimeError('in-use', 'another check runs: wait for its end');
       runs = true;
       try {
+        // What is not met yet is not missing.
+        await Promise.all([...context.store.sandboxes.all()].map(({ id }) => takenUp(id)));
         yield* checkReplies(context, ask);
       } finally {
         runs = false;
@@ -25,6 +28,7 @@ export function checkControl(context: PodContext): Required<Pick<ControlHandlers
 export async function* checkReplies(context: PodContext, ask: CheckRequest): AsyncGenerator<Draft<CheckReply>> {
   const { images, store, log } = context;
   for await (const problem of images.check(ask)) yield { problem: told(problem) };
+  for await (const problem of checkState(context, ask)) yield { problem: told(problem) };
   const layers = new Set(images.list().flatMap((image) => image.layers)).size;
   const counts = { images: images.list().length, layers, unverified: 0, pods: [...store.sandboxes.all()].length, containers: [...store.containers.all()].length };
   yield { counts };

@@ -6,11 +6,11 @@ import { imageControl } from './control-images.ts';
 import { pullWithProgress } from './control-pull.ts';
 import type { ControlHandlers } from './server.ts';
 
-/** What the command-line client asks besides the CRI; `pinned` are the patterns of images that are kept. */
-export function controlHandlers(context: PodContext, pinned: readonly string[]): Required<ControlHandlers> {
+/** What the command-line client asks besides the CRI; `pinned` are the patterns of images that are kept, `takenUp` tells when a sandbox of an earlier start is. */
+export function controlHandlers(context: PodContext, pinned: readonly string[], takenUp: (sandboxId: string) => Promise<void>): Required<ControlHandlers> {
   return {
     ...imageControl(context.images, pinned),
-    ...checkControl(context),
+    ...checkControl(context, takenUp),
     Pull: ({ image }, { signal }) => pullWithProgress(context.images, image, signal),
     Dump: async function* ({ id }) {
       for (const record of records(context)) if (digitsOf(record.id).startsWith(digitsOf(id))) yield record;

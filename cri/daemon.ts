@@ -12,6 +12,7 @@ import type { VerificationOptions } from '../image/policy/verification.ts';
 import { openImages } from '../image/store.ts';
 import { openChanges } from '../pod/changes.ts';
 import { loadDefaultProfile } from '../pod/apparmor.ts';
+import { markIncomplete } from '../pod/check/mark.ts';
 import { containerExited, logLost } from '../pod/container/news.ts';
 import type { PodContext } from '../pod/context.ts';
 import { exitWaiters } from '../pod/exits.ts';
@@ -21,6 +22,7 @@ import { recovery } from '../pod/recover.ts';
 import { openProofs } from '../pod/proofs.ts';
 import { findRuntimes } from '../pod/runtimes.ts';
 import { sandboxLost } from '../pod/sandbox/lost.ts';
+import type { Container } from '../pod/record.ts';
 import { processEnded } from '../pod/sandbox/process.ts';
 import type { NumberedExit } from '../pod/shim/client.ts';
 import { shimConnections } from '../pod/shim/shims.ts';
@@ -58,8 +60,8 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   for (const folder of ['pods', 's', 'oci']) mkdirSync(`${config.state}/${folder}`, { recursive: true, mode: 0o700 });
   mkdirSync(`${config.state}/containers`, { recursive: true, mode: 0o711 });
   const releaseState = holdDirectory(config.state);
-  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  const store = openStore(config.state, bootId, log);
+  const boot = bootId();
+  const store = openStore(config.state, boot, log);
   const cgroup = { driver: config.cgroupDriver, host: hierarchies(readFileSync('/proc/self/mountinfo', 'utf8')), defaultParent: defaultParent(config) };
 
   const [images, network, runtimes, host] = await Promise.all([
@@ -67,7 +69,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       root: imageRoot, additionalStores: config.additionalImageStores, engine,
       registriesConf: config.registriesConf, certsDirs: config.certsDirs, authFiles: config.authFiles,
       namespaceAuthDir: config.namespaceAuthDir, layerLimits: layerLimits(config), verification: verification(config),
-      stall: { ms: config.pullStallTimeout, bytes: config.pullStallBytes }, ...observers, usedBy: (id) => users(store, id),
+      stall: { ms: config.pullStallTimeout, bytes: config.pullStallBytes }, ...observers, usedBy: (id) => users(store.containers.all(), id),
     }),
     openNetwork({
       configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
@@ -75,7 +77,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
     }),
     findRuntimes({
       configured: config.runtimes, defaultName: config.defaultRuntime, known: KNOWN_RUNTIMES, stateDir: config.state,
-      proofs: openProofs(`${config.state}/runtimes.json`, { bootId, native: config.native }),
+      proofs: openProofs(`${config.state}/runtimes.json`, { bootId: boot, native: config.native }),
       native: config.native, cgroup, engine, log,
     }),
     engine.call('tryIdmap', { dir: imageRoot })
@@ -98,7 +100,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
   };
   network.setPodCidr(rememberedPodCidr(config.state));
   const { begin, takenUp } = recovery(context);
-  const takeUp = (): Promise<void> => begin().then(() => sweepRoot(context));
+  const takeUp = (): Promise<void> => begin().then(() => sweepRoot(context)).then(() => markIncomplete(context));
   return { context, takeUp, takenUp, close: () => close(context, { root: releaseRoot, state: releaseState }) };
 }
 
@@ -120,14 +122,19 @@ function verification(config: Config): VerificationOptions {
   };
 }
 
+/** Another one after each start of the machine. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
 /** The pod cgroup's parent when the kubelet names none. */
 function defaultParent(config: Config): string {
   return config.cgroupDriver === 'systemd' ? 'berth.slice' : '/berth';
 }
 
 /** Containers that use the image, for who wants to remove it. */
-function users(store: PodContext['store'], imageId: string): string[] {
-  return [...store.containers.all()].flatMap((container) => {
+export function users(containers: Iterable<Container>, imageId: string): string[] {
+  return [...containers].flatMap((container) => {
     if (container.imageId === imageId) return [`container ${container.id}`];
     const volume = container.imageVolumes.find((each) => each.imageId === imageId);
     return volume ? [`container ${container.id} as volume ${volume.containerPath}`] : [];

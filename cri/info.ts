@@ -10,7 +10,7 @@ import { sandboxView } from '../pod/spec/sandbox-view.ts';
  * more of our own.
  */
 export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<string, string> {
-  const { attachment, cgroupParent, handler, networkReleased, resources, shimPid } = sandbox;
+  const { attachment, cgroupParent, handler, lacks = [], networkReleased, resources, shimPid } = sandbox;
   return asInfo({
     image: '',
     pid: shimPid,
@@ -18,6 +18,7 @@ export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<strin
     cgroupParent,
     networkReleased,
     ...resources,
+    lacks,
     shim: shimState(context, sandbox),
     runtimeHandler: handler || context.runtimes.defaultName,
     cniResult: attachment ? (JSON.parse(attachment.resultJson) as object) : null,

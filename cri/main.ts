@@ -100,7 +100,7 @@ async function run(config: Config): Promise<void> {
       ...happenings.handlers,
     }),
     image: imageHandlers(context.images, config.pinnedImages, { containers: containerFilesystem(context, layers), platformOf: (handler) => platformOf(config, handler || context.runtimes.defaultName) }),
-    control: controlHandlers(context, config.pinnedImages),
+    control: controlHandlers(context, config.pinnedImages, takenUp),
     log,
     rpc: metrics.rpc,
     limit: metrics.limit,

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import test from 'ava';
 import type { Checked } from '../api/problem.ts';
+import { checked, checkedOffline, type Outcome } from './harness/check.ts';
 import { berth, mustBerth } from './harness/cli.ts';
 import { entriesIn } from './harness/files.ts';
 import { repository } from './harness/paths.ts';
@@ -14,22 +15,8 @@ const data = 'docker.io/berth/data:1';
 const stage = story({ images: [busybox, flat, data] });
 const clean = { code: 0, problems: [] };
 
-type Outcome = { code: number | null; problems: Checked[] };
-
-function outcomeOf({ stdout, code }: { stdout: string; code: number | null }): Outcome {
-  const lines = stdout.split('\n').filter((line) => line !== '');
-  return { code, problems: lines.map((line) => JSON.parse(line) as Checked) };
-}
-
-async function check(...args: string[]): Promise<Outcome> {
-  return outcomeOf(await berth(stage().daemon, 'check', '--json', ...args));
-}
-
-/** The same of a stopped daemon. */
-async function checkOffline(...args: string[]): Promise<Outcome> {
-  const { commandLine } = stage().daemon;
-  return outcomeOf(await execute(join(repository, 'bin/berth'), ['check', '--offline', '--json', ...args, '--', ...commandLine.slice(1)]));
-}
+const check = (...args: string[]): Promise<Outcome> => checked(stage().daemon, ...args);
+const checkOffline = (...args: string[]): Promise<Outcome> => checkedOffline(stage().daemon, ...args);
 
 type Imaged = { id: string; record: string; layer: string };
 

@@ -24,6 +24,7 @@ const counters: Record<Counter, string> = {
   container_log_records_lost: 'Records of containers\' logs that could not be written.',
   engine_restarts: 'Times the engine ended and was started again.',
   shims_lost: 'Shims that ended while they had containers.',
+  records_incomplete: 'Pods and containers that a start found without something that they need.',
   events_dropped: 'Lifecycle events given up because their receiver was away or slow.',
   log_lines_dropped: 'Lines of the log given up because it was not read or could not be stored.',
   stream_sessions: 'Clients of exec, attach and port-forward that were served.',

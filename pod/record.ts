@@ -47,6 +47,8 @@ export type Sandbox = {
   selinux?: SelinuxLabels | null;
   /** As the pod was made with, then as UpdatePodSandboxResources says; absent in records of earlier releases. */
   resources?: SandboxResources;
+  /** What a start found missing of it, in words; absent when nothing was. */
+  lacks?: string[];
 };
 
 /** What a pod may use in sum, and what it costs beside its containers. */

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import test from 'ava';
 import { openStore, type Store } from './store.ts';
 import type { Sandbox } from './record.ts';
@@ -24,4 +25,24 @@ test('what this boot wrote is there again, what another boot wrote is not', (t) 
   const third = open('two');
   t.deepEqual([...third.sandboxes.all()], []);
   third.close();
+});
+
+/** `state.db` as the first version of the schema had it. */
+const firstVersion = `
+  CREATE TABLE sandbox (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT;
+  CREATE TABLE container (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT;
+  INSERT INTO sandbox VALUES ('a', '{"id":"a","state":"ready"}', x'63');
+  PRAGMA user_version = 1`;
+
+test('the first version of the file is read, and belongs to the boot that it is met in', (t) => {
+  const dir = mkdtempSync(`${tmpdir()}/berth-store-`);
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const older = new DatabaseSync(`${dir}/state.db`);
+  older.exec(firstVersion);
+  older.close();
+  for (const boot of ['one', 'one', 'two']) {
+    const store = openStore(dir, boot, quiet);
+    t.deepEqual([...store.sandboxes.all()], boot === 'one' ? [{ id: 'a', state: 'ready', config: Buffer.from('c') } as Sandbox] : []);
+    store.close();
+  }
 });

@@ -1,10 +1,13 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { RuntimeError } from '../api/errors.ts';
+import type { Problem } from '../api/problem.ts';
 import type { Log } from '../api/observe.ts';
-import { openDatabase } from '../host/database.ts';
+import { damaged, openDatabase } from '../host/database.ts';
 import type { Container, Sandbox } from './record.ts';
+import { problemsIn, type Row, storedIn } from './stored.ts';
 
-const migrations = [
+/** Steps of the schema; step n leads from version n to n + 1. */
+export const migrations: readonly string[] = [
   `CREATE TABLE sandbox (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT;
    CREATE TABLE container (id TEXT PRIMARY KEY, record TEXT NOT NULL, config BLOB NOT NULL) STRICT`,
   `CREATE TABLE boot (id TEXT NOT NULL) STRICT`,
@@ -25,6 +28,10 @@ export type Store = {
   sandboxes: Shelf<Sandbox>;
   containers: Shelf<Container>;
   containersOf(sandboxId: string): Container[];
+  /** What is wrong with the file. */
+  problems(): Problem[];
+  /** Mends a problem of one row: as it is in memory, or gone. */
+  mend(problem: Problem): void;
   close(): void;
 };
 
@@ -33,20 +40,35 @@ export type Store = {
  * `newer-format` when a newer release wrote it.
  */
 export function openStore(stateDir: string, bootId: string, log: Log): Store {
-  const database = openDatabase(`${stateDir}/state.db`, migrations);
+  const path = `${stateDir}/state.db`;
+  const database = openDatabase(path, migrations);
   forgetOtherBoot(database, bootId, log);
   const statements = (table: string) => ({
-    load: database.prepare(`SELECT record, config FROM ${table}`),
     put: database.prepare(
       `INSERT INTO ${table} (id, record, config) VALUES (?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET record = excluded.record, config = excluded.config`,
     ),
     remove: database.prepare(`DELETE FROM ${table} WHERE id = ?`),
   });
-  const containers = shelf<Container>(statements('container'), 'container');
+  const load = <T extends Row>(table: 'sandbox' | 'container'): T[] => {
+    const { records, unreadable, damage } = storedIn<T>(database, table);
+    if (damage !== '') throw damaged(path, damage);
+    for (const { id, error } of unreadable) log.error('a record cannot be read and does not count: see berth check', { kind: table, id, error });
+    return records;
+  };
+  const sandboxes = shelf<Sandbox>(load('sandbox'), statements('sandbox'), 'sandbox');
+  const containers = shelf<Container>(load('container'), statements('container'), 'container');
   return {
-    sandboxes: shelf<Sandbox>(statements('sandbox'), 'sandbox'),
+    sandboxes,
     containers,
+    problems: () => problemsIn(database, path),
+    mend({ id }) {
+      for (const each of [sandboxes, containers] as Shelf<Sandbox | Container>[]) {
+        const known = each.get(id);
+        if (known === undefined) each.remove(id);
+        else each.put(known);
+      }
+    },
     containersOf: (sandboxId) => [...containers.all()].filter((container) => container.sandboxId === sandboxId),
     close: () => database.close(),
   };
@@ -63,17 +85,12 @@ function forgetOtherBoot(database: DatabaseSync, bootId: string, log: Log): void
 }
 
 type Statements = {
-  load: { all(): unknown[] };
   put: { run(...values: SQLInputValue[]): unknown };
   remove: { run(...values: SQLInputValue[]): unknown };
 };
 
-function shelf<T extends { id: string; config: Buffer }>(sql: Statements, kind: string): Shelf<T> {
-  const view = new Map<string, T>();
-  for (const row of sql.load.all() as { record: string; config: Uint8Array }[]) {
-    const record = { ...(JSON.parse(row.record) as T), config: Buffer.from(row.config) };
-    view.set(record.id, record);
-  }
+function shelf<T extends Row>(records: readonly T[], sql: Statements, kind: string): Shelf<T> {
+  const view = new Map(records.map((record) => [record.id, record]));
   return {
     all: () => view.values(),
     get: (id) => view.get(id),

@@ -14,15 +14,20 @@ import { finishAll } from './teardown.ts';
  */
 export async function sweepRoot(context: PodContext): Promise<void> {
   try {
-    await finishAll('sweep', [
-      () => endStrayShims(context),
-      () => context.network.collect([...context.store.sandboxes.all()].map((sandbox) => sandbox.id)),
-      () => removePods(context),
-      () => removeContainers(context),
-    ]);
+    await sweep(context);
   } catch (error) {
     context.log.warn('leftovers of an earlier start remain', { error: String(error) });
   }
+}
+
+/** The same for who wants to know what could not be removed: throws when something remains. */
+export async function sweep(context: PodContext): Promise<void> {
+  await finishAll('sweep', [
+    () => endStrayShims(context),
+    () => context.network.collect([...context.store.sandboxes.all()].map((sandbox) => sandbox.id)),
+    () => removePods(context),
+    () => removeContainers(context),
+  ]);
 }
 
 /** A shim without record cannot be reached by any call: its containers and itself are ended. */

@@ -1,4 +1,5 @@
 import { RuntimeError } from '../../api/errors.ts';
+import { migrated, type Step } from '../../host/schema-version.ts';
 import type { Name } from './catalog.ts';
 import { parseConfig } from '../manifest/config.ts';
 import type { LayerUsage } from '../layers/layers.ts';
@@ -15,8 +16,8 @@ export type Stored = {
   sequence: number;
 };
 
-/** Steps of the format; step n leads from version n + 1 to n + 2. */
-const migrations: readonly ((file: Json) => Json)[] = [];
+/** Steps of the format: the first version is the only one so far. */
+const migrations: readonly Step<Json>[] = [];
 
 /** The version that this release writes. */
 export const fileVersion = migrations.length + 1;
@@ -56,7 +57,7 @@ export function writeStored({ image, names, usages, sequence }: Stored): string 
 export function readStored(json: Json): Stored {
   const version = versionOf(json);
   if (!Number.isInteger(version) || version < 1) throw new RuntimeError('corrupt', 'it states no version');
-  const file = migrations.slice(version - 1).reduce((older, step) => step(older), json);
+  const file = migrated(json, version, migrations);
   const rawConfig = textIn(file['config'], 'config');
   const { config, diffIds } = parseConfig(rawConfig);
   const image = {

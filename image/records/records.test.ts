@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -101,6 +101,21 @@ test('a record that is not durable is not seen, and says why', async (t) => {
   t.true(isKind(error, 'internal'));
   t.deepEqual(records.catalog.list(), []);
   await openRecords(folder, log);
+});
+
+test('a record as the first version wrote it is read in all its parts', async (t) => {
+  const folder = folderOf(t);
+  const name = `${'a'.repeat(64)}.json`;
+  copyFileSync(join(import.meta.dirname, '../fixtures/record-v1.json'), join(folder, name));
+  const records = await openRecords(folder, log);
+  t.like(records.catalog.list()[0], {
+    id: `sha256:${'a'.repeat(64)}`, tags: ['registry.example/app:1'], digests: [], sizeBytes: 2n ** 60n, layers: [`sha256:${'b'.repeat(64)}`],
+    annotations: { k: 'v' }, artifactType: '', pulledAtNs: 1_764_000_000_000_000_000n,
+  });
+  t.deepEqual(records.catalog.list()[0]?.config.env, ['A=b']);
+  t.is(records.catalog.byName(`registry.example/app@sha256:${'c'.repeat(64)}`)?.id, `sha256:${'a'.repeat(64)}`);
+  t.deepEqual([...records.usages.values()], [{ usedBytes: 4096n, inodes: 2n }]);
+  t.deepEqual(readdirSync(folder), [name]);
 });
 
 const broken: Record<string, (json: string) => string> = {

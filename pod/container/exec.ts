@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { RuntimeError } from '../../api/errors.ts';
 import { type ExecStatus, PACKET } from '../../api/shim.ts';
+import { orIfMissing } from '../../host/files.ts';
 import type { PodContext } from '../context.ts';
 import { containerPaths, podPaths } from '../paths.ts';
 import { type Container, exitReason } from '../record.ts';
@@ -67,7 +68,9 @@ export async function commandProcess(
 ): Promise<Record<string, unknown>> {
   checkCommand(`exec in container ${container.id}`, command.args);
   const { bundle } = containerPaths(context.roots, container.id);
-  const spec = JSON.parse(await readFile(`${bundle}/config.json`, 'utf8')) as OciSpec;
+  const text = await orIfMissing(readFile(`${bundle}/config.json`, 'utf8'), undefined);
+  if (text === undefined) throw new RuntimeError('wrong-state', `nothing can be run in container ${container.id}, its bundle ${bundle} is gone: make its pod anew`);
+  const spec = JSON.parse(text) as OciSpec;
   return { ...execProcess(spec.process, command) };
 }
 

@@ -40,4 +40,5 @@ test('a lost container ends with an unknown code and says why', (t) => {
   t.is(lost.state, 'exited');
   t.is(lost.exit?.exitCode, 255);
   t.is(lost.message, 'shim ended');
+  t.is(after(after(creating, { type: 'created', pid: 7 }), { type: 'lost', message: 'killed', atNs: '10', exit }).exit, exit);
 });

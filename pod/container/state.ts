@@ -6,7 +6,8 @@ export type ProcessEvent =
   | { type: 'created'; pid: number }
   | { type: 'started'; atNs: string }
   | { type: 'exited'; exit: Exit; seq: number }
-  | { type: 'lost'; message: string; atNs: string };
+  /** `exit` where it is known all the same. */
+  | { type: 'lost'; message: string; atNs: string; exit?: Exit };
 
 /** An end whose code nobody saw. */
 export const UNKNOWN_EXIT_CODE = 255;
@@ -26,7 +27,7 @@ export function after(container: Container, event: ProcessEvent): Container {
       return { ...container, exit: event.exit, exitSeq: event.seq, state: container.state === 'creating' ? 'creating' : 'exited' };
     case 'lost': {
       if (container.exit) return container;
-      const exit = { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };
+      const exit = event.exit ?? { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };
       return { ...container, exit, message: event.message, state: 'exited' };
     }
   }

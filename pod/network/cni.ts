@@ -49,6 +49,10 @@ export type Network = {
    * its start, or else the network of now, is released. Throws when a plugin refuses; then try again later.
    */
   detach(pod: PodIdentity, attachment: Attachment | null, signal: AbortSignal): Promise<void>;
+  /** Ids of the pods whose attachments are noted beyond the boot. */
+  noted(): Promise<string[]>;
+  /** Notes an attachment that is not noted any more. */
+  note(pod: PodIdentity, attachment: Attachment): void;
   /** What was noted of a pod that is released goes; a daemon that died between may have kept it. */
   forget(id: string): void;
   /**
@@ -116,6 +120,8 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
       ledger.forget(pod.id);
       attached.delete(pod.id);
     },
+    noted: async () => (await ledger.entries()).map(({ endpoint }) => endpoint.id),
+    note: (pod, attachment) => ledger.note({ endpoint: endpointOf(pod), ...fromAttachment(attachment) }),
     forget: ledger.forget,
     setPodCidr: current.setPodCidr,
     collect: async (valid) => collect(new Set(valid)),

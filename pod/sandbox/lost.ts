@@ -14,6 +14,7 @@ import { tellSandbox } from './event.ts';
 export async function sandboxLost(context: PodContext, id: string): Promise<void> {
   const sandbox = context.store.sandboxes.get(id);
   if (!sandbox || sandbox.state === 'creating') return;
+  const lostAtNs = nowNs();
   const left = context.store.containersOf(id).filter((container) => !container.exit);
   if (left.length > 0) {
     context.log.error('shim of a sandbox is gone: its containers are killed', { sandbox: id, shim: sandbox.shimPid });
@@ -26,7 +27,12 @@ export async function sandboxLost(context: PodContext, id: string): Promise<void
       context.log.error('container of a lost shim cannot be killed', { container: container.id, error: String(error) }),
     );
     const known = await writtenExit(`${podPaths(context.roots, id).directory}/exits/${container.id}`);
-    containerLost(context, container.id, known, { type: 'lost', message: 'its shim ended before it did', atNs: nowNs() });
+    // A shim that only cannot be reached has seen the end that it is given here.
+    if (known && BigInt(known.finishedAtNs) >= BigInt(lostAtNs)) {
+      containerLost(context, container.id, null, { type: 'lost', message: 'killed, for its shim could not be asked any more', atNs: known.finishedAtNs, exit: known });
+    } else {
+      containerLost(context, container.id, known, { type: 'lost', message: 'its shim ended before it did', atNs: nowNs() });
+    }
   }
 }
 

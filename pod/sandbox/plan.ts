@@ -102,7 +102,7 @@ export function shimPod(context: PodContext, sandbox: Sandbox, config: PodSandbo
 }
 
 /** True when the sandbox' handler runs containers inside a sandbox process (gVisor, Kata by command line). */
-export function hasProcess(context: PodContext, { handler }: Sandbox): boolean {
+export function hasProcess(context: PodContext, { handler }: Pick<Sandbox, 'handler'>): boolean {
   return context.runtimes.byName.get(handler || context.runtimes.defaultName)?.runtime.sandboxed ?? false;
 }
 
