@@ -1,4 +1,5 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { containerConfig, createContainer, exec, exitOf, podConfig, runPod, runScript, statusOf, type Pod } from './harness/pod.ts';
 import { until } from './harness/process.ts';
@@ -25,6 +26,9 @@ const stage = story({ daemon: runtime.options });
 test.afterEach.always('no kill is left for another test', () => {
   for (const verb of ['create', 'start', 'exec', 'update', 'delete']) rmSync(`${runtime.path()}.${verb}`, { force: true });
 });
+
+/** Where the runtime keeps what it knows of containers. */
+const known = (): string => join(stage().daemon.state, 'oci/frail');
 
 async function frailPod(name: string): Promise<Pod> {
   const { daemon } = stage();
@@ -80,6 +84,28 @@ for (const delay of delays) {
     t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
   });
 }
+
+test('a container of a shim that is gone is removed wholly, also when the OCI runtime is killed over it', async (t) => {
+  const { daemon } = stage();
+  const pod = await frailPod('shimless');
+  const container_id = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
+  process.kill((JSON.parse(info['info'] ?? '{}') as { pid: number }).pid, 'SIGKILL');
+  await exitOf(daemon, container_id);
+  t.deepEqual(readdirSync(known()), [container_id]);
+  await killedDuring('delete', 'first', () => daemon.cri.call('RemoveContainer', { container_id }));
+  t.deepEqual(readdirSync(known()), []);
+});
+
+test('what an OCI runtime keeps of nobody is swept at the next start', async (t) => {
+  const { daemon } = stage();
+  const container = await runScript(daemon, await frailPod('kept'), 'c', 'sleep 1000');
+  mkdirSync(join(known(), '0'.repeat(64)));
+  await daemon.kill();
+  await daemon.start();
+  await until(() => readdirSync(known()).length === 1, 60_000, 'the sweep');
+  t.deepEqual(readdirSync(known()), [container]);
+});
 
 test('an update whose OCI runtime is killed leaves a container that can be updated and runs on', async (t) => {
   const { daemon } = stage();

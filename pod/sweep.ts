@@ -65,16 +65,22 @@ async function removePods({ engine, log, roots, store }: PodContext): Promise<vo
 async function removeContainers({ engine, log, roots, store }: PodContext): Promise<void> {
   const layers = await names(`${roots.root}/containers`);
   const bundles = await names(`${roots.state}/containers`);
-  const handlers = await names(`${roots.state}/oci`);
-  const ids = [...new Set([...layers, ...bundles])].filter((id) => !store.containers.get(id));
+  const known = await knownToRuntimes(roots.state);
+  const ids = [...new Set([...layers, ...bundles, ...known.map(({ id }) => id)])].filter((id) => !store.containers.get(id) && !store.sandboxes.get(id));
   if (ids.length === 0) return;
   const orphans = ids.map((id) => containerPaths(roots, id));
-  const known = handlers.flatMap((handler) => ids.map((id) => `${roots.state}/oci/${handler}/${id}`));
   await engine.call('removeTrees', {
     unmount: (await Promise.all(orphans.map(containerMountPoints))).flat(),
-    remove: [...orphans.flatMap((paths) => [paths.bundle, paths.writable]), ...known],
+    remove: [...orphans.flatMap((paths) => [paths.bundle, paths.writable]), ...known.flatMap(({ id, path }) => (ids.includes(id) ? [path] : []))],
   });
   log.info('containers without record removed', { containers: ids.length });
+}
+
+/** What OCI runtimes keep, a folder named by the id for each container and each sandbox process. */
+async function knownToRuntimes(state: string): Promise<{ id: string; path: string }[]> {
+  const folders = (await names(`${state}/oci`)).map((handler) => `${state}/oci/${handler}`);
+  const found = await Promise.all(folders.map(async (folder) => (await names(folder)).map((id) => ({ id, path: `${folder}/${id}` }))));
+  return found.flat().filter(({ id }) => /^[0-9a-f]{64}$/.test(id));
 }
 
 async function names(directory: string): Promise<string[]> {

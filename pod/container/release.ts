@@ -45,6 +45,8 @@ async function deleteByRuntime(context: PodContext, container: Container): Promi
   const words = ['delete', '--force', container.id];
   const { exitCode, stderr } = await runRuntime(context.engine, handler.runtime, words, RUNTIME_TIMEOUT_MS);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
+  // Nothing runs of it any more: what a runtime that was killed has left are files.
+  await context.engine.call('removeTrees', { unmount: [], remove: [`${handler.runtime.root}/${container.id}`] });
 }
 
 /** Releases a container that could not be made; what fails now is tried again until it succeeds, under its own id. */

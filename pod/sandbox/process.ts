@@ -49,7 +49,7 @@ export async function endProcess(context: PodContext, sandbox: Sandbox): Promise
   }
   await endCgroup(context.engine, cgroupOf(context, sandbox, everyCgroupDir));
   const { root } = ownRuntime(context, sandbox);
-  const left = (await readdir(root).catch(() => [])).filter((name) => name.includes(`_sandbox:${sandbox.id}.`));
+  const left = (await readdir(root).catch(() => [])).filter((name) => name === sandbox.id || name.includes(`_sandbox:${sandbox.id}.`));
   await context.engine.call('removeTrees', { unmount: [], remove: left.map((name) => `${root}/${name}`) });
 }
 
