@@ -159,8 +159,8 @@ function io(sample: CgroupSample) {
   return sample.pressure ? { timestamp: sample.atNs, psi: psi(sample.pressure.io) } : null;
 }
 
-/** The kernel counts stalls in microseconds, the CRI in nanoseconds. */
-function psi(pressure: Pressure | undefined) {
+/** Pressure as the CRI tells it, PsiStats: the kernel counts stalls in microseconds, the CRI in nanoseconds. */
+export function psi(pressure: Pressure | undefined) {
   if (!pressure) return null;
   const data = ({ total, avg10, avg60, avg300 }: Pressure['some']) => ({
     Total: `${BigInt(total) * 1000n}`, Avg10: avg10, Avg60: avg60, Avg300: avg300,

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { below } from './harness/files.ts';
 import { runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
@@ -30,7 +31,11 @@ test('cAdvisor is told whose cgroups there are, of containers and of the pod its
   t.true(existsSync(`${whole.page['root']}/diff`));
   const network = (pid: unknown): string => readlinkSync(`/proc/${pid}/ns/net`);
   t.is(network(whole.page['pid']), network(page['pid']));
-  for (const each of [id, pod.id]) t.true(existsSync(`/sys/fs/cgroup/memory${daemon.cgroupParent}/crio-${each}`), each);
+  const cgroups = below('/sys/fs/cgroup').map((each) => each.path);
+  for (const each of [id, pod.id]) {
+    const names = ['', '.scope'].map((suffix) => `${daemon.cgroupParent}/crio-${each}${suffix}`);
+    t.true(cgroups.some((path) => names.some((name) => path.endsWith(name))), each);
+  }
 });
 
 test('only root may ask, and nothing else is answered', async (t) => {

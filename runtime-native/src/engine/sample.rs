@@ -204,6 +204,25 @@ mod tests {
     }
 
     #[test]
+    fn the_pressure_of_a_group_is_read_where_the_kernel_tells_it() {
+        let mount = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            .into_iter()
+            .find(|path| Path::new(path).join("cgroup.controllers").exists());
+        let Some(mount) = mount else { return eprintln!("no cgroup2 is mounted: its pressure is not read") };
+        let name = format!("berth-pressure-{}", std::process::id());
+        let group = Path::new(mount).join(&name);
+        fs::create_dir(&group).unwrap();
+        let told = group.join("cpu.pressure").exists();
+        let mounts = CgroupDirs::from([(UNIFIED.to_owned(), mount.to_owned())]);
+        let ask = GroupAsk { id: "c".to_owned(), path: format!("/{name}") };
+        let sample = sample_group(&mounts, &ask, &OpenGroups::new(), &mut vec![0; FILE_BYTES]);
+        fs::remove_dir(&group).unwrap();
+        let pressure = sample.unwrap().pressure;
+        assert_eq!(pressure.is_some(), told);
+        assert!(pressure.is_none_or(|pressure| pressure.cpu.some.total.parse::<u64>().is_ok()));
+    }
+
+    #[test]
     fn the_tighter_limit_of_a_group_and_of_the_part_that_is_limited_in_its_place_counts() {
         let dir = std::env::temp_dir().join(format!("berth-sample-{}", std::process::id()));
         let inner = [("memory.max", "max\n"), ("container/memory.max", "64\n"), ("container/memory.swap.max", "8\n")];
