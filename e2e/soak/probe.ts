@@ -91,8 +91,13 @@ function choose(soak: Soak): Target | undefined {
   return targets.length === 0 ? undefined : soak.random.of(targets);
 }
 
-/** What a container that has ended meanwhile, or whose shim is gone, said of itself counts for nothing. */
+/**
+ * What a container that ends meanwhile, or whose shim is gone, said of itself counts for nothing. Its processes are killed
+ * with its first one, and that may be noticed before its own end.
+ */
 async function complain(soak: Soak, { pod, container }: Target, text: string): Promise<void> {
-  const { state } = (await persist(soak, 'ContainerStatus', { container_id: container.id })).status;
+  await soak.watch.next();
+  await soak.watch.next();
+  const { state } = (await persist(soak, 'ContainerStatus', { container_id: container.id }, [status.NOT_FOUND])).status;
   if (state === 'CONTAINER_RUNNING' && !container.stopped && !pod.shimKilled) problem(soak, `${container.name} (${container.id}): ${text}`);
 }
