@@ -174,6 +174,7 @@ const engineCalls = {
     },
     reply: {},
   },
+  giveWay: { ask: { ms: 150 }, reply: {} },
   unpackLayer: {
     ask: {
       path: '/var/lib/berth/tmp/1',

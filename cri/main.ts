@@ -24,6 +24,7 @@ import { controlHandlers } from './control.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
 import { metricHandlers } from './metrics.ts';
+import { givesWay } from './give-way.ts';
 import { helpText } from './options-pages.ts';
 import { runtimeHandlers } from './runtime.ts';
 import { sandboxHandlers } from './sandbox.ts';
@@ -102,6 +103,7 @@ async function run(config: Config): Promise<void> {
     image: imageHandlers(context.images, config.pinnedImages, { containers: containerFilesystem(context, layers), platformOf: (handler) => platformOf(config, handler || context.runtimes.defaultName) }),
     control: controlHandlers(context, config.pinnedImages, takenUp),
     log,
+    called: givesWay({ layersInFlight: context.images.layersInFlight, giveWay: (ms) => context.engine.call('giveWay', { ms }), nowMs: () => performance.now() }),
     rpc: metrics.rpc,
     limit: metrics.limit,
   });

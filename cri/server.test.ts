@@ -21,26 +21,26 @@ import type { Fields } from '../api/observe.ts';
 import { type CriServer, type RuntimeHandlers, startServer } from './server.ts';
 
 type Line = { level: string; message: string; fields: Fields | undefined };
-type Seen = { lines: Line[]; calls: [string, string][]; limits: string[] };
+type Seen = { lines: Line[]; came: number; calls: [string, string][]; limits: string[] };
 
 /** Starts a server in a directory of its own; both are gone when the test ends. */
 async function serve(t: ExecutionContext, runtime: RuntimeHandlers, name = 'berth.sock') {
   const directory = mkdtempSync(join(tmpdir(), 'cri-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const socket = join(directory, name);
-  const seen: Seen = { lines: [], calls: [], limits: [] };
+  const seen: Seen = { lines: [], came: 0, calls: [], limits: [] };
   const server = await listen(socket, runtime, seen);
   t.teardown(() => server.close(0));
   return { directory, socket, server, seen, call: await caller(t, socket) };
 }
 
-function listen(socket: string, runtime: RuntimeHandlers, seen: Seen = { lines: [], calls: [], limits: [] }): Promise<CriServer> {
+function listen(socket: string, runtime: RuntimeHandlers, seen: Seen = { lines: [], came: 0, calls: [], limits: [] }): Promise<CriServer> {
   const level = (name: string) => (message: string, fields?: Fields) => {
     seen.lines.push({ level: name, message, fields });
   };
   const log = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
   const rpc = (method: string, code: string): void => void seen.calls.push([method, code]);
-  return startServer({ listen: socket, runtime, image: {}, control: {}, log, rpc, limit: (name) => void seen.limits.push(name) });
+  return startServer({ listen: socket, runtime, image: {}, control: {}, log, called: () => void seen.came++, rpc, limit: (name) => void seen.limits.push(name) });
 }
 
 /** Calls rpcs over a connection of its own, which is made before the first call. */
@@ -167,6 +167,7 @@ test('a caller that cancels aborts the handler as cancelled', async (t) => {
     ExecSync: async (_, { signal, deadlineMs }) => {
       t.is(deadlineMs, Infinity);
       started.resolve();
+      t.is(seen.came, 1);
       await once(signal, 'abort');
       reason.resolve(signal.reason);
       return {};

@@ -81,6 +81,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     side.call::<engine::MeasureAsk, engine::MeasureReply>("measure");
     side.call::<engine::DiskUsageAsk, engine::DiskUsageReply>("diskUsage");
     side.call::<engine::NotifyAsk, engine::Done>("notify");
+    side.call::<engine::GiveWayAsk, engine::Done>("giveWay");
     side.call::<engine::StatfsAsk, engine::StatfsReply>("statfs");
     side.call::<engine::CommitLayersAsk, engine::Done>("commitLayers");
 

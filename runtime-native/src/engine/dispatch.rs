@@ -3,15 +3,17 @@
 use super::call::Call;
 use super::errors::cancelled;
 use super::lanes::Lane;
-use super::messages::{Ask, CancelAsk, Done, HelloAsk, HelloReply, RunLane};
+use super::messages::{Ask, CancelAsk, Done, GiveWayAsk, HelloAsk, HelloReply, RunLane};
 use super::{
     Engine, commit, fetch, idmap, measure, notify, relabel, release, rootfs, run, sample, sources, spawn, state, tree,
     usage, volume,
 };
 use crate::frame::{FrameError, PROTOCOL};
+use crate::unpack;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a lane's thread does with the body of a call: it parses, acts and replies.
 type Act = Box<dyn FnOnce(&Call, &[u8]) + Send>;
@@ -26,6 +28,7 @@ pub fn dispatch(engine: &Arc<Engine>, body: Vec<u8>) {
         "hello" => engine.outbox.reply(ask.id, &parse(&body).and_then(|ask| hello(&ask))),
         "cancel" => engine.outbox.reply(ask.id, &parse(&body).map(|ask| cancel(engine, &ask))),
         "giveSource" => engine.outbox.reply(ask.id, &parse(&body).map(|ask| engine.given_sources.give(ask))),
+        "giveWay" => engine.outbox.reply(ask.id, &parse(&body).map(|ask| give_way(&ask))),
         name => match choose(name, &body) {
             Ok((lane, act)) => submit(engine, ask.id, lane, act, body),
             Err(error) => engine.outbox.reply::<Done>(ask.id, &Err(error)),
@@ -117,5 +120,10 @@ fn cancel(engine: &Arc<Engine>, ask: &CancelAsk) -> Done {
         engine.calls.remove(call.id);
         engine.outbox.reply::<Done>(call.id, &Err(cancelled()));
     }
+    Done {}
+}
+
+fn give_way(ask: &GiveWayAsk) -> Done {
+    unpack::give_way(Duration::from_millis(ask.ms.into()));
     Done {}
 }

@@ -263,6 +263,12 @@ pub struct TreeUsage {
     pub inodes: String,
 }
 
+/// Unpacking gives way to others for that many milliseconds from now on.
+#[derive(Debug, Deserialize)]
+pub struct GiveWayAsk {
+    pub ms: u32,
+}
+
 #[derive(Debug, Deserialize)]
 pub struct StatfsAsk {
     pub path: String,

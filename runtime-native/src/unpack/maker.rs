@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::messages::{Compression, FetchLayerAsk};
 use super::section::SectionReader;
 use super::stream::{Flow, Part};
+use super::throttle::Account;
 use crate::frame::FrameError;
 
 /// Bytes handed over at once.
@@ -63,7 +64,7 @@ fn hand_over(
     used: &Receiver<Vec<u8>>,
     parts: &SyncSender<Part>,
 ) -> Result<Summed<Source>, FrameError> {
-    let mut tar_bytes = 0;
+    let (mut tar_bytes, mut account) = (0, Account::of_unpacking());
     loop {
         let chunk = match fill(used.try_recv().unwrap_or_default(), &mut tar) {
             Ok(chunk) => chunk,
@@ -75,6 +76,7 @@ fn hand_over(
         tar_bytes += chunk.len() as u64;
         limits.check_growth(tar_bytes, tar.source().bytes())?;
         parts.send(Part::Bytes(chunk)).map_err(|_| FrameError::new("cancelled", "nobody reads any more"))?;
+        account.pay();
     }
 }
 

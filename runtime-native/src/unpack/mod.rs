@@ -15,6 +15,7 @@ mod stream;
 mod tar;
 #[cfg(test)]
 pub mod tests;
+mod throttle;
 mod tree;
 
 use std::fs;
@@ -30,6 +31,7 @@ pub use self::settle::settle;
 use self::stream::{Flow, TarStream};
 pub use self::tar::BLOCK_BYTES;
 use self::tar::{Archive, Entry};
+pub use self::throttle::give_way;
 use self::tree::{Contents, Tree};
 pub use self::tree::{OPAQUE, is_kept, is_whiteout};
 use crate::frame::FrameError;

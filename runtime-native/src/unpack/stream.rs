@@ -15,6 +15,7 @@ use super::fault;
 use super::fetch::Sources;
 use super::maker::Maker;
 use super::messages::FetchLayerAsk;
+use super::throttle::Account;
 use crate::frame::FrameError;
 
 /// Chunks that may wait for the reader.
@@ -55,6 +56,7 @@ pub struct TarStream<'a> {
     progress: &'a dyn Fn(u64),
     reported: Instant,
     cancelled: &'a AtomicBool,
+    account: Account,
 }
 
 impl<'a> TarStream<'a> {
@@ -85,6 +87,7 @@ impl<'a> TarStream<'a> {
             progress,
             reported: Instant::now(),
             cancelled,
+            account: Account::of_unpacking(),
         })
     }
 
@@ -133,6 +136,7 @@ impl BufRead for TarStream<'_> {
         if self.position == self.chunk.len() && self.sum.is_some() {
             let _ = self.used.send(std::mem::take(&mut self.chunk));
             self.position = 0;
+            self.account.pay();
             match self.next_part().map_err(fault::wrap)? {
                 Part::Bytes(chunk) => self.take_in(chunk),
                 Part::End => self.sum.take().map_or(Ok(()), |sum| sum.check("diffID")).map_err(fault::wrap)?,
