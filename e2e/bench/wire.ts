@@ -11,15 +11,15 @@ export type WireOptions = {
 };
 export type Wire = { readonly host: string; readonly close: () => void };
 
-/** Bytes on their way in one connection before its source is told to wait. */
-const windowBytes = 4 << 20;
+/** What waits to go out before sources are told to wait, as time of the line: the queue of a router is seldom longer. */
+const queueMs = 50;
 
 /** A TCP proxy that is as slow as a wire: what comes back leaves at its rate and arrives after its delay. */
 export async function startWire(options: WireOptions): Promise<Wire> {
   const sharedLine = line(options);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    const upstream = connect(options.to, '127.0.0.1');
+    const upstream = connect({ port: options.to, host: '127.0.0.1', allowHalfOpen: true });
     const own = options.shared ? sharedLine : line(options);
     for (const socket of [client, upstream]) {
       socket.setNoDelay(true);
@@ -44,23 +44,36 @@ export async function startWire(options: WireOptions): Promise<Wire> {
   };
 }
 
-/** When bytes that are given to it now will have arrived, ms of `performance.now`. */
-type Line = (bytes: number) => number;
+type Line = {
+  /** When bytes that are given to it now will have arrived, ms of `performance.now`. */
+  arrival(bytes: number): number;
+  /** Until it takes more, ms; 0 when it does so now. */
+  waitMs(): number;
+};
 
 function line({ bytesPerSecond, delayMs }: WireOptions): Line {
   let freeAtMs = 0;
-  return (bytes) => {
-    freeAtMs = Math.max(freeAtMs, performance.now()) + (bytes / bytesPerSecond) * 1000;
-    return freeAtMs + delayMs;
+  return {
+    arrival(bytes) {
+      freeAtMs = Math.max(freeAtMs, performance.now()) + (bytes / bytesPerSecond) * 1000;
+      return freeAtMs + delayMs;
+    },
+    waitMs: () => Math.max(0, freeAtMs - performance.now() - queueMs),
   };
 }
 
 /** Hands on what comes from one socket to the other, each piece when it arrives and in its order. */
-function carry(from: Socket, to: Socket, arrival: Line): void {
+function carry(from: Socket, to: Socket, { arrival, waitMs }: Line): void {
   const underway: { chunk: Buffer | undefined; atMs: number }[] = [];
-  let bytes = 0;
   let awaited = false;
   let full = false;
+  let waiting: NodeJS.Timeout | undefined;
+  const takeMore = (): void => {
+    clearTimeout(waiting);
+    if (full || waitMs() === 0) return void (full ? from.pause() : from.resume());
+    from.pause();
+    waiting = setTimeout(takeMore, Math.max(1, waitMs()));
+  };
   const deliverAt = (atMs: number): void => {
     awaited = true;
     setTimeout(deliver, Math.max(1, atMs - performance.now()));
@@ -71,9 +84,8 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
       underway.shift();
       if (next.chunk === undefined) to.end();
       else full = !to.write(next.chunk) || full;
-      bytes -= next.chunk?.length ?? 0;
     }
-    if (bytes <= windowBytes && !full) from.resume();
+    if (full) takeMore();
     const [first] = underway;
     if (first !== undefined) deliverAt(first.atMs);
   };
@@ -83,12 +95,12 @@ function carry(from: Socket, to: Socket, arrival: Line): void {
   };
   to.on('drain', () => {
     full = false;
-    if (bytes <= windowBytes) from.resume();
+    takeMore();
   });
+  to.on('close', () => clearTimeout(waiting));
   from.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > windowBytes || full) from.pause();
     send(chunk);
+    takeMore();
   });
   from.on('end', () => send(undefined));
 }
