@@ -28,6 +28,8 @@ const MAX_LAST_WORDS = 4096;
 
 /** How long a new engine may take for its first answer, and an ending one for its end, in milliseconds. */
 const HELLO_LIMIT_MS = 5_000;
+/** Time to read an answer that came while this process was busy itself, in milliseconds. */
+const READ_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 5_000;
 
 /** How an engine is started: `path` is the native binary. */
@@ -162,7 +164,9 @@ async function live(options: EngineOptions): Promise<Life> {
       listening.delete(id);
     }
   };
-  const late = setTimeout(() => child.kill('SIGKILL'), HELLO_LIMIT_MS);
+  let late = setTimeout(() => {
+    late = setTimeout(() => child.kill('SIGKILL'), READ_LIMIT_MS);
+  }, HELLO_LIMIT_MS);
   const hello = await call('hello', { protocol: PROTOCOL }, {}).finally(() => clearTimeout(late));
   if (hello['protocol'] !== PROTOCOL) {
     child.kill();

@@ -25,6 +25,14 @@ const ALL_LIMIT_MS = 6 * LIMIT_MS;
 const selinuxKernel = ['selinux=1', 'security=selinux', 'enforcing=1'];
 /** Stories that want the boot with SELinux, as no other does. */
 const selinuxStories = 'e2e/guest/selinux.story.ts';
+/** Stories that the guest cannot tell whole, and why. */
+const beyond: Readonly<Record<string, string>> = {
+  'e2e/activation.story.ts': 'a daemon takes longer to start there than a client waits for the first word of a connection; unit.story has its socket',
+  'e2e/archive.story.ts': 'it has no skopeo, podman and buildah',
+  'e2e/cli.story.ts': 'it has no tmux',
+  'e2e/terminal.story.ts': 'it has no tmux',
+  'e2e/events.story.ts': 'it has no nats-server',
+};
 /** Stories of every machine to which cgroup version 2 makes a difference. */
 const sharedStories = ['metrics', 'oom', 'stats', 'update', 'user-namespace'];
 
@@ -100,7 +108,9 @@ function command(): string {
 }
 
 function everyStory(): readonly string[] {
-  return globSync(['e2e/*.story.ts', 'e2e/guest/*.story.ts', 'e2e/kubelet/*.story.ts'], { cwd: repository }).filter((path) => path !== selinuxStories).sort();
+  for (const [story, why] of Object.entries(beyond)) console.log(`guest: without ${story}: ${why}`);
+  const all = globSync(['e2e/*.story.ts', 'e2e/guest/*.story.ts', 'e2e/kubelet/*.story.ts'], { cwd: repository });
+  return all.filter((path) => path !== selinuxStories && !(path in beyond)).sort();
 }
 
 /** Every Mth one from the Nth on, so that parts take about as long as each other. */
