@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import test from 'ava';
 import { exitOf, runPod, runScript, statusOf } from '../harness/pod.ts';
 import { story } from '../harness/story.ts';
-import { cgroupOf, containerCgroup, read } from './cgroup.ts';
+import { cgroupOf, containerCgroup, pidOf, read } from './cgroup.ts';
 
 const stage = story();
 const limits = {
@@ -22,8 +22,10 @@ test('a pod with limits: they stand in its cgroup, stats are read there, it is s
   const id = await runScript(daemon, pod, 'c', 'trap "exit 3" TERM; sleep 1000 & while :; do wait; done', limits);
   const cgroup = await containerCgroup(daemon, id);
   t.true(cgroup.includes(`${daemon.cgroupParent}/`), cgroup);
-  t.is(read(cgroup, 'memory.max'), String(48 << 20));
-  t.is(read(cgroup, 'cpu.max'), '50000 100000');
+  // crun divides the scope of systemd and limits the part that the container is in.
+  const limited = cgroupOf(await pidOf(daemon, id));
+  t.is(read(limited, 'memory.max'), String(48 << 20));
+  t.is(read(limited, 'cpu.max'), '50000 100000');
   t.false(cgroupOf(daemon.pid()).startsWith(cgroup));
 
   const { stats } = await daemon.cri.call('ContainerStats', { container_id: id });
