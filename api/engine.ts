@@ -261,7 +261,7 @@ export type EngineCalls = {
   fetchLayer: { ask: FetchLayerAsk; reply: FetchLayerReply };
   /** Call `of` goes on with that source from the next byte on; with null it fails with the error it told. */
   giveSource: { ask: { of: number; source: BlobSource | null }; reply: Record<string, never> };
-  /** Has unpacking use at most half of the processors for so long from now on. */
+  /** Has unpacking use at most a quarter of the processors for so long from now on. */
   giveWay: { ask: { ms: number }; reply: Record<string, never> };
   /** As fetchLayer, out of a file. */
   unpackLayer: { ask: UnpackLayerAsk; reply: FetchLayerReply };

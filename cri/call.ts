@@ -37,8 +37,8 @@ export type Handler<Name extends keyof Rpcs> = HandlerOf<Rpcs[Name]>;
 /** Where finished calls are reported. */
 export type CallReport = {
   log: Log;
-  /** A call has come. */
-  called: () => void;
+  /** A call of that rpc has come. */
+  called: (method: string) => void;
   /** One finished call: rpc, gRPC code as `NOT_FOUND`, seconds. */
   rpc: (method: string, code: string, seconds: number) => void;
 };
@@ -112,7 +112,7 @@ type Begun = { context: CallContext; end: (error?: unknown) => CallStatus };
 /** Sets up a call's context; `end` reports how the call ended, once, and turns an error into its answer. */
 function begin(method: string, call: Call, report: CallReport): Begun {
   const from = performance.now();
-  report.called();
+  report.called(method);
   const abort = new AbortController();
   const requestId = nextRequestId();
   const deadlineMs = Number(call.getDeadline());

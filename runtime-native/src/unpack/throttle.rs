@@ -1,5 +1,6 @@
-//! What unpacking takes of the processors while somebody waits for the daemon: no more than half of them. Priorities do
-//! not do that: they count only among those who share a cgroup or, without one, a session (sched(7), autogroup).
+//! What unpacking takes of the processors while somebody waits for the daemon: no more than a quarter of their time.
+//! Priorities do not do that: they count only among those who share a cgroup or, without one, a session (sched(7),
+//! autogroup).
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -52,7 +53,7 @@ fn thread_time() -> Duration {
 /// Processors that unpacking may use while it gives way.
 fn share() -> f64 {
     static SHARE: OnceLock<f64> = OnceLock::new();
-    *SHARE.get_or_init(|| thread::available_parallelism().map_or(1.0, |count| count.get() as f64) / 2.0)
+    *SHARE.get_or_init(|| thread::available_parallelism().map_or(1.0, |count| count.get() as f64) / 4.0)
 }
 
 /// What all threads used together, as time that has to pass.
@@ -119,7 +120,7 @@ mod tests {
     fn threads_together_use_their_share_and_no_more() {
         let (throttle, now) = (Throttle::new(), Instant::now());
         throttle.give_way(now, 1000 * MS);
-        // Two threads on two processors, half of which they may use: after 4 ms of work each, 8 ms are to pass.
+        // Two threads that may use one processor together: after 4 ms of work each, 8 ms are to pass.
         assert_eq!(throttle.charge(now, 4 * MS, 1.0), 4 * MS);
         assert_eq!(throttle.charge(now, 4 * MS, 1.0), 8 * MS);
         assert_eq!(throttle.charge(now + 8 * MS, MS / 2, 1.0), Duration::ZERO);
