@@ -1,6 +1,6 @@
 import { RuntimeError } from './errors.ts';
 
-/** The protocol version that both sides name in their first frame. */
+/** The protocol version that berthd and engine, which come from one release, name in their first frame. */
 export const PROTOCOL = 1;
 
 /** Largest frame either side accepts, in bytes. */

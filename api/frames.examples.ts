@@ -212,9 +212,10 @@ const exit = { exitCode: 137, signal: 9, oomKilled: true, finishedAtNs: atNs };
 
 const shimCalls = {
   hello: {
-    ask: { protocol: 1, sinceSeq: -1 },
+    ask: { protocol: 1, speaks: { oldest: 1, newest: 2 }, sinceSeq: -1 },
     reply: {
-      protocol: 1,
+      protocol: 2,
+      speaks: { oldest: 1, newest: 2 },
       version: '0.1.0',
       pid: 4243,
       pausePid: 4244,

@@ -1,5 +1,14 @@
 import type { CgroupDirs } from './engine.ts';
 
+/** Versions of the protocol with shims that one side speaks, both ends included. */
+export type Protocols = { oldest: number; newest: number };
+
+/**
+ * What this release speaks with shims, which may be older or newer than it. 1: `hello` names one version, which must be
+ * 1. 2: `hello` names a range and the newest common version counts; `upgrade` is known.
+ */
+export const SHIM_PROTOCOLS: Protocols = { oldest: 1, newest: 2 };
+
 /** An OCI runtime as the shim calls it: `path [args] --root root [--systemd-cgroup] --log … VERB`. */
 export type OciRuntime = {
   path: string;
@@ -62,10 +71,23 @@ export type HeldContainer = {
 
 /** Every call the shim answers on its socket, by name. */
 export type ShimCalls = {
-  /** First call of every connection. Events after `sinceSeq` are sent again, then new ones as they come; -1: none at all (stream connections). */
+  /**
+   * First call of every connection. Events after `sinceSeq` are sent again, then new ones as they come; -1: none at all
+   * (stream connections). `protocol` of the ask is the oldest that the caller speaks, all that a shim of protocol 1
+   * looks at; of the reply the newest that both speak. Throws `unsupported` when there is none.
+   */
   hello: {
-    ask: { protocol: number; sinceSeq: number };
-    reply: { protocol: number; version: string; pid: number; pausePid: number; seq: number; containers: HeldContainer[] };
+    ask: { protocol: number; speaks?: Protocols; sinceSeq: number };
+    reply: {
+      protocol: number;
+      /** Missing from shims of protocol 1. */
+      speaks?: Protocols;
+      version: string;
+      pid: number;
+      pausePid: number;
+      seq: number;
+      containers: HeldContainer[];
+    };
   };
   /** Runs the runtime's `create`. On error nothing of the container is left in the shim, the runtime or the cgroup. */
   create: { ask: CreateAsk; reply: { pid: number } };

@@ -26,9 +26,9 @@ export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<strin
 }
 
 /** A ready pod that an earlier daemon left is `awaited` until its shim has answered. */
-function shimState({ shims }: PodContext, { id, state }: Sandbox): 'serving' | 'awaited' | 'lost' {
-  if (shims.serves(id)) return 'serving';
-  return state === 'ready' ? 'awaited' : 'lost';
+function shimState({ shims }: PodContext, sandbox: Sandbox): 'serving' | 'foreign' | 'awaited' | 'lost' {
+  const state = shims.state(sandbox.id);
+  return state === 'lost' && sandbox.state === 'ready' ? 'awaited' : state;
 }
 
 /** The verbose `info` of ContainerStatus, under CRI-O's keys; `pid` is 0 once the process has ended. */

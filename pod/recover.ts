@@ -43,7 +43,7 @@ export function recovery(context: PodContext): Recovery {
 /** Resolves when the shim is met or known to be gone; never rejects. */
 async function recoverSandbox(context: PodContext, sandbox: Sandbox): Promise<void> {
   const shim = await meetShim(context, sandbox);
-  if (shim === 'silent') {
+  if (shim === 'silent' || shim === 'foreign') {
     void sleep(MEET_AGAIN_MS, undefined, { ref: false }).then(() => recoverSandbox(context, sandbox));
     return;
   }
@@ -64,9 +64,10 @@ async function recoverSandbox(context: PodContext, sandbox: Sandbox): Promise<vo
 
 /**
  * Connects to the sandbox's shim and applies what it holds. `gone` only when nobody listens any more: a shim that is
- * slow, or speaks what this release does not, still has its containers.
+ * slow still has its containers; one that speaks what this release does not is `foreign`, and left alone.
  */
-async function meetShim(context: PodContext, sandbox: Sandbox): Promise<'met' | 'gone' | 'silent'> {
+async function meetShim(context: PodContext, sandbox: Sandbox): Promise<'met' | 'gone' | 'silent' | 'foreign'> {
+  const before = context.shims.state(sandbox.id);
   try {
     // Records of an older release have no number.
     const sinceSeq = Math.max(0, ...context.store.containersOf(sandbox.id).map((container) => container.exitSeq ?? 0));
@@ -84,6 +85,12 @@ async function meetShim(context: PodContext, sandbox: Sandbox): Promise<'met' | 
     return 'met';
   } catch (error) {
     if (isKind(error, 'unavailable')) return 'gone';
+    if (isKind(error, 'wrong-state')) {
+      if (before !== 'foreign') context.log.error('shim of a sandbox speaks no protocol of this release: the sandbox is left as it is', {
+        sandbox: sandbox.id, error: error.message,
+      });
+      return 'foreign';
+    }
     context.log.error('shim of a sandbox does not answer, trying again', {
       sandbox: sandbox.id, againInMs: MEET_AGAIN_MS, error: String(error),
     });

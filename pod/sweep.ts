@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { isKind } from '../api/errors.ts';
 import { everyCgroupDir, shimPath } from '../host/cgroup.ts';
 import { containerMountPoints } from './container/image-volumes.ts';
 import { type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
@@ -40,8 +41,16 @@ async function endStrayShims(context: PodContext): Promise<void> {
 }
 
 async function endShim(context: PodContext, socket: string): Promise<void> {
+<<<<<<< HEAD
   const news = { onExit: () => undefined, onLogLost: () => undefined, onGone: () => undefined };
   const shim = await connectShim(socket, 0, news).catch(() => undefined);
+=======
+  const news = { onExit: () => undefined, onGone: () => undefined };
+  const shim = await connectShim(socket, 0, news).catch((error: unknown) => {
+    if (isKind(error, 'wrong-state')) throw error;
+    return undefined;
+  });
+>>>>>>> 33beac2 (berthd and shims agree on a protocol; a pod whose shim speaks another is shown and left alone)
   if (shim) {
     const cgroup = shimPath(await readFile(`/proc/${shim.hello.pid}/cgroup`, 'utf8').catch(() => ''));
     context.log.warn('a shim without record is ended', { socket, shim: shim.hello.pid, containers: shim.hello.containers.length });

@@ -45,10 +45,11 @@ export async function createContainer(
   return context.operations.join(`container ${key}`, fingerprint(ask.config), signal, () => build(context, sandbox, image, planned, ask.config));
 }
 
-/** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready. */
+/** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready or its shim is foreign. */
 function readySandbox(context: PodContext, id: string): Sandbox {
   const sandbox = knownSandbox(context, id);
   if (sandbox.state !== 'ready') throw new RuntimeError('wrong-state', `sandbox ${sandbox.id} is stopped: run a new one`);
+  context.shims.check(sandbox.id);
   return sandbox;
 }
 

@@ -9,6 +9,7 @@ import { killContainer } from './stop.ts';
 export async function removeContainer(context: PodContext, id: string, signal: AbortSignal): Promise<void> {
   const container = context.store.containers.find(id);
   if (!container || container.state === 'creating') return;
+  context.shims.check(container.sandboxId);
   await unlessAborted(killAndRemove(context, container.id), signal);
 }
 

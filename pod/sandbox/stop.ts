@@ -20,6 +20,7 @@ export async function stopInTurn(context: PodContext, id: string): Promise<Sandb
   const { store } = context;
   const sandbox = store.sandboxes.get(id);
   if (!sandbox) return undefined;
+  context.shims.check(id);
   const first = sandbox.state === 'ready';
   const stopped = first ? store.sandboxes.put({ ...sandbox, state: 'stopped' }) : sandbox;
   const kills = store.containersOf(id).map((container) => () => killContainer(context, container.id));

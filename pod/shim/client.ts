@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { RuntimeError } from '../../api/errors.ts';
-import { encodeFrame, frameReader, MAX_FRAME_BYTES, PROTOCOL, type Reply } from '../../api/frame.ts';
-import type { ShimCalls, ShimEvents } from '../../api/shim.ts';
+import { isKind, RuntimeError } from '../../api/errors.ts';
+import { encodeFrame, frameReader, MAX_FRAME_BYTES, type Reply } from '../../api/frame.ts';
+import { SHIM_PROTOCOLS, type ShimCalls, type ShimEvents } from '../../api/shim.ts';
 import { pendingCalls } from '../../host/pending.ts';
 
 export type Hello = ShimCalls['hello']['reply'];
@@ -29,7 +29,10 @@ export type ShimListener = {
   onGone(): void;
 };
 
-/** Connects to the shim on `socket` and asks for the events after `sinceSeq`. Throws `unavailable` when nobody listens. */
+/**
+ * Connects to the shim on `socket` and asks for the events after `sinceSeq`. Throws `unavailable` when nobody listens,
+ * `wrong-state` when it speaks no protocol that this release does.
+ */
 export async function connectShim(socket: string, sinceSeq: number, listener: ShimListener): Promise<Shim> {
   const connection = await dial(socket);
   const pending = pendingCalls('shim');
@@ -57,10 +60,10 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
     const { answer } = pending.ask(name, ask, (frame) => void connection.write(encodeFrame(frame)));
     return await within(Number(ask['timeoutMs'] ?? 0) + ANSWER_TIMEOUT_MS, answer, `shim on ${socket}, ${name}`);
   };
-  const hello = (await call('hello', { protocol: PROTOCOL, sinceSeq }).catch((error: unknown) => {
+  const hello = (await call('hello', greeting(sinceSeq)).catch((error: unknown) => {
     closed = true;
     connection.destroy();
-    throw error;
+    throw foreign(error, socket);
   })) as unknown as Hello;
   return {
     hello,
@@ -71,6 +74,17 @@ export async function connectShim(socket: string, sinceSeq: number, listener: Sh
     },
     abandon: () => void connection.destroy(),
   };
+}
+
+function greeting(sinceSeq: number): ShimCalls['hello']['ask'] {
+  return { protocol: SHIM_PROTOCOLS.oldest, speaks: SHIM_PROTOCOLS, sinceSeq };
+}
+
+/** A refused hello as what it means for who wants something of the pod; any other failure as it is. */
+function foreign(error: unknown, socket: string): unknown {
+  if (!isKind(error, 'unsupported')) return error;
+  const todo = 'nothing can be done to this pod, which runs on: start a release of berthd that speaks with it, or end the shim to give the pod up';
+  return new RuntimeError('wrong-state', `shim on ${socket} refuses ${error.message}; ${todo}`, error);
 }
 
 /** How long the start of an exec may take, with the OCI runtime's part of it, in milliseconds. */
@@ -91,7 +105,7 @@ export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
   signal?: AbortSignal,
 ): Promise<{ reply: ShimCalls[N]['reply']; connection: Socket; first: Buffer }> {
   signal?.throwIfAborted();
-  const hello = encodeFrame({ id: 1, call: 'hello', protocol: PROTOCOL, sinceSeq: -1 });
+  const hello = encodeFrame({ ...greeting(-1), id: 1, call: 'hello' });
   const request = encodeFrame({ ...ask, id: 2, call: name });
   const connection = await dial(socket, name === 'dial');
   const abort = (): void => void connection.destroy();
@@ -104,7 +118,9 @@ export async function openStream<N extends 'exec' | 'attach' | 'dial'>(
     const pending = pendingCalls('shim');
     const answers = [pending.ask('hello', {}, noop).answer, pending.ask(name, {}, noop).answer] as const;
     for (const reply of replies) pending.settle(reply);
-    const [, reply] = await Promise.all(answers);
+    answers[1].catch(noop);
+    await answers[0].catch((error: unknown) => Promise.reject(foreign(error, socket)));
+    const reply = await answers[1];
     return { reply: reply as unknown as ShimCalls[N]['reply'], connection, first: rest };
   } catch (error) {
     connection.destroy();

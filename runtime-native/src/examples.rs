@@ -21,7 +21,11 @@ struct Side {
 
 impl Side {
     fn read(side: &str) -> Self {
-        let mut all: Value = serde_json::from_str(include_str!("../../api/frames.examples.json")).unwrap();
+        Self::of(include_str!("../../api/frames.examples.json"), side)
+    }
+
+    fn of(text: &str, side: &str) -> Self {
+        let mut all: Value = serde_json::from_str(text).unwrap();
         Self { examples: all[side].take(), seen: BTreeSet::new() }
     }
 
@@ -120,6 +124,25 @@ fn every_event_of_the_engine_is_said_as_declared() {
 fn every_call_of_the_shim_is_understood_and_answered_as_declared() {
     let mut side = Side::read("shim");
     side.call::<shim::HelloAsk, shim::HelloReply>("hello");
+    side.call::<shim::CreateAsk, shim::PidReply>("create");
+    side.call::<shim::TimedAsk, shim::StartReply>("start");
+    side.call::<shim::StopAsk, shim::Done>("stop");
+    side.call::<shim::TimedAsk, shim::Done>("delete");
+    side.call::<shim::ContainerAsk, shim::Done>("reopenLog");
+    side.call::<shim::UpdateAsk, shim::Done>("update");
+    side.call::<shim::ExecAsk, shim::PidReply>("exec");
+    side.call::<shim::AttachAsk, shim::AttachReply>("attach");
+    side.call::<shim::DialAsk, shim::Done>("dial");
+    side.call::<shim::Done, shim::Done>("leaveNetwork");
+    side.call::<shim::Done, shim::Done>("quit");
+    side.all_seen();
+}
+
+#[test]
+fn every_call_of_a_berthd_of_protocol_1_is_still_understood() {
+    let mut side = Side::of(include_str!("../../api/frames.protocol-1.json"), "shim");
+    let hello: shim::HelloAsk = side.ask("hello");
+    assert_eq!((hello.protocol, hello.speaks), (1, None));
     side.call::<shim::CreateAsk, shim::PidReply>("create");
     side.call::<shim::TimedAsk, shim::StartReply>("start");
     side.call::<shim::StopAsk, shim::Done>("stop");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The protocol version that both sides name in their first frame.
+/// The protocol version that engine and berthd, which come from one release, name in their first frame.
 pub const PROTOCOL: u32 = 1;
 
 /// Largest frame either side accepts, in bytes.

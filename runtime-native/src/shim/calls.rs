@@ -6,8 +6,8 @@ use super::connection::{Connection, Role};
 use super::messages::{Call, Done, HelloAsk, HelloReply};
 use super::packet::Input;
 use super::shim::{Caller, Shim};
-use super::start;
-use crate::frame::{self, FrameError, PROTOCOL};
+use super::{protocol, start};
+use crate::frame::{self, FrameError};
 
 impl Shim {
     /// Sends on and reads on.
@@ -84,12 +84,9 @@ impl Shim {
     }
 
     fn hello(&mut self, caller: Caller, ask: &HelloAsk) -> Result<(), FrameError> {
-        if ask.protocol != PROTOCOL {
-            let message = format!("protocol {}: this shim speaks {PROTOCOL}", ask.protocol);
-            return Err(FrameError::new("unsupported", message));
-        }
         let reply = HelloReply {
-            protocol: PROTOCOL,
+            protocol: protocol::common(ask)?,
+            speaks: protocol::SPOKEN,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id() as i32,
             pause_pid: self.pod.pause_pid,

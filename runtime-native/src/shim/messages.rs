@@ -88,10 +88,20 @@ pub struct Call {
     pub call: String,
 }
 
+/// Versions of the protocol that one side speaks, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protocols {
+    pub oldest: u32,
+    pub newest: u32,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HelloAsk {
+    /// The oldest that the caller speaks, and with a berthd that names no range the only one.
     pub protocol: u32,
+    #[serde(default)]
+    pub speaks: Option<Protocols>,
     pub since_seq: i64,
 }
 
@@ -99,6 +109,7 @@ pub struct HelloAsk {
 #[serde(rename_all = "camelCase")]
 pub struct HelloReply {
     pub protocol: u32,
+    pub speaks: Protocols,
     pub version: String,
     pub pid: i32,
     pub pause_pid: i32,

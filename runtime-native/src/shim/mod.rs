@@ -29,6 +29,7 @@ mod namespaces;
 pub(crate) mod packet;
 mod pid_one;
 mod poll;
+mod protocol;
 mod records;
 mod reopen;
 mod runtime;
