@@ -264,6 +264,10 @@ const shimCalls = {
   dial: { ask: { port: 8080 }, reply: {} },
   leaveNetwork: { ask: {}, reply: {} },
   quit: { ask: {}, reply: {} },
+  upgrade: {
+    ask: { path: '/usr/libexec/berth/0.2.0/berth-native', timeoutMs: 10_000 },
+    reply: { version: '0.2.0', speaks: { oldest: 1, newest: 2 } },
+  },
 } satisfies ShimCalls;
 
 const shimEvents = {

@@ -135,6 +135,7 @@ fn every_call_of_the_shim_is_understood_and_answered_as_declared() {
     side.call::<shim::DialAsk, shim::Done>("dial");
     side.call::<shim::Done, shim::Done>("leaveNetwork");
     side.call::<shim::Done, shim::Done>("quit");
+    side.call::<shim::UpgradeAsk, shim::UpgradeReply>("upgrade");
     side.all_seen();
 }
 

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let verb = std::env::args().nth(1).unwrap_or_default();
     match verb.as_str() {
         "engine" => engine::main(),
-        "shim" => shim::main(),
+        "shim" => shim::main(&std::env::args().skip(2).collect::<Vec<_>>()),
         "pause" => pause::main(),
         "true" => ExitCode::SUCCESS,
         "version" => {

@@ -79,6 +79,7 @@ impl Shim {
                 Ok(())
             }
             "quit" => self.quit(caller),
+            "upgrade" => self.upgrade(caller, parse(body)?),
             _ => Err(FrameError::new("unsupported", format!("call {call}: this shim does not know it"))),
         }
     }
@@ -87,7 +88,7 @@ impl Shim {
         let reply = HelloReply {
             protocol: protocol::common(ask)?,
             speaks: protocol::SPOKEN,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: protocol::RELEASE.to_owned(),
             pid: std::process::id() as i32,
             pause_pid: self.pod.pause_pid,
             seq: self.events.last(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::kept::{KeptCgroup, KeptSubCgroup};
 use super::messages::CgroupDirs;
 use super::signals;
 
@@ -31,6 +32,24 @@ impl Cgroup {
         let mut cgroup = Self { inner: members.clone(), members, controller, memory, outer_kills: 0 };
         cgroup.forget_outer_kills();
         cgroup
+    }
+
+    /// As it is handed over to the next version.
+    pub fn keep(&self) -> KeptCgroup {
+        let Self { members, controller, memory, inner, outer_kills } = self;
+        KeptCgroup {
+            members: members.clone(),
+            controller: (*controller).to_owned(),
+            memory: memory.clone(),
+            inner: inner.clone(),
+            outer_kills: *outer_kills,
+        }
+    }
+
+    pub fn resume(kept: KeptCgroup) -> Self {
+        let controller = BY_PREFERENCE.into_iter().find(|name| *name == kept.controller).unwrap_or_default();
+        let KeptCgroup { members, memory, inner, outer_kills, .. } = kept;
+        Self { members, controller, memory, inner, outer_kills }
     }
 
     /// Looks where below it the runtime has put the first process (crun under systemd divides scopes).
@@ -113,6 +132,15 @@ pub struct SubCgroup {
 }
 
 impl SubCgroup {
+    /// As it is handed over to the next version.
+    pub fn keep(&self) -> KeptSubCgroup {
+        KeptSubCgroup { dir: self.dir.clone(), argument: self.argument.clone() }
+    }
+
+    pub fn resume(kept: KeptSubCgroup) -> Self {
+        Self { dir: kept.dir, argument: kept.argument }
+    }
+
     /// Sends SIGKILL to every process in it and below; false when there was none.
     pub fn kill(&self) -> bool {
         kill(&self.dir)

@@ -1,10 +1,31 @@
 //! Wall clock time as the contract and the log format write it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since 1970.
 pub fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64)
+}
+
+/// An instant in nanoseconds of CLOCK_MONOTONIC, which mean the same to the program that this process becomes.
+pub fn monotonic_ns(at: Instant) -> u64 {
+    let (now, now_ns) = (Instant::now(), monotonic_now_ns());
+    let apart = |later: Instant, earlier| later.saturating_duration_since(earlier).as_nanos() as u64;
+    now_ns.saturating_add(apart(at, now)).saturating_sub(apart(now, at))
+}
+
+/// The instant of such a number.
+pub fn instant(ns: u64) -> Instant {
+    let (now, now_ns) = (Instant::now(), monotonic_now_ns());
+    let before = now.checked_sub(Duration::from_nanos(now_ns.saturating_sub(ns)));
+    before.unwrap_or(now) + Duration::from_nanos(ns.saturating_sub(now_ns))
+}
+
+fn monotonic_now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// The time in RFC 3339 with nine digits, UTC.
@@ -31,6 +52,17 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_comes_back_from_its_number() {
+        let now = Instant::now();
+        let far = Duration::from_secs(100 * 365 * 86_400);
+        for at in [now, now + Duration::from_secs(30), now + far] {
+            let again = instant(monotonic_ns(at));
+            let apart = again.saturating_duration_since(at).max(at.saturating_duration_since(again));
+            assert!(apart < Duration::from_secs(1), "{apart:?}");
+        }
+    }
 
     #[test]
     fn times_are_written_as_date_does() {

@@ -6,13 +6,18 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown};
+use serde::{Deserialize, Serialize};
 
+use super::clock;
+use super::descriptors::{Descriptors, adopt};
+use super::kept::KeptConnection;
 use super::messages::{ExecStatus, packet as kind};
 use super::packet;
 use super::poll::{Poll, Source};
 
 /// What a connection is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Role {
     /// Has not said hello.
     New,
@@ -61,6 +66,39 @@ impl Connection {
             end_at: None,
             said_all: false,
             broken: false,
+        };
+        connection.watch(poll);
+        connection
+    }
+
+    /// As it is handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> KeptConnection {
+        KeptConnection {
+            serial: self.serial,
+            role: self.role,
+            socket: descriptors.keep(&self.socket),
+            input: self.input.clone(),
+            stdin_left: self.packets.stdin_left(),
+            waiting: self.waiting.clone(),
+            held: self.held,
+            end_at: self.end_at.map(clock::monotonic_ns),
+            said_all: self.said_all,
+            broken: self.broken,
+        }
+    }
+
+    pub fn resume(kept: KeptConnection, poll: &Poll) -> Self {
+        let connection = Self {
+            serial: kept.serial,
+            role: kept.role,
+            input: kept.input,
+            packets: packet::Reader::new(kept.stdin_left),
+            socket: adopt(kept.socket).into(),
+            waiting: kept.waiting,
+            held: kept.held,
+            end_at: kept.end_at.map(clock::instant),
+            said_all: kept.said_all,
+            broken: kept.broken,
         };
         connection.watch(poll);
         connection

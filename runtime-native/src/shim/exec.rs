@@ -12,13 +12,16 @@ use super::connection::Role;
 use super::console::Console;
 use super::container::check_name;
 use super::create::read_pid;
+use super::descriptors::Descriptors;
 use super::exit::QUIET;
+use super::kept::KeptExec;
 use super::messages::{ExecAsk, PidReply, State};
+use super::poll::Poll;
 use super::runtime::{self, Ended, Verb};
 use super::shim::{Caller, Shim, Then};
 use super::start::failed;
 use super::stdio::{self, ChildStdio, Stdio};
-use super::{signals, tree};
+use super::{clock, signals, tree};
 use crate::frame::FrameError;
 
 pub struct Exec {
@@ -56,6 +59,50 @@ impl Exec {
     /// Its process is `pid`, and not reaped yet.
     pub fn lives_as(&self, pid: i32) -> bool {
         self.pid == pid && self.ended.is_none()
+    }
+
+    /// The runtime has started it.
+    pub fn can_be_kept(&self) -> bool {
+        self.pid > 0 && self.console.is_none()
+    }
+
+    /// As it is handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> KeptExec {
+        KeptExec {
+            serial: self.serial,
+            stdio: self.stdio.keep(descriptors),
+            connection: self.connection,
+            container: self.container,
+            name: self.name.clone(),
+            files: self.files.clone(),
+            sub: self.sub.as_ref().map(SubCgroup::keep),
+            pid: self.pid,
+            ended: self.ended.map(|(ended, at)| (ended, clock::monotonic_ns(at))),
+            expires_at: self.expires_at.map(clock::monotonic_ns),
+            timed_out: self.timed_out,
+            killing: self.killing.as_ref().map(|it| (clock::monotonic_ns(it.again_at), clock::monotonic_ns(it.until))),
+        }
+    }
+
+    pub fn resume(kept: KeptExec, poll: &Poll) -> Self {
+        Self {
+            serial: kept.serial,
+            stdio: Stdio::resume(kept.serial, kept.stdio, poll),
+            console: None,
+            connection: kept.connection,
+            container: kept.container,
+            name: kept.name,
+            child: ChildStdio::default(),
+            files: kept.files,
+            sub: kept.sub.map(SubCgroup::resume),
+            pid: kept.pid,
+            ended: kept.ended.map(|(ended, at)| (ended, clock::instant(at))),
+            expires_at: kept.expires_at.map(clock::instant),
+            timed_out: kept.timed_out,
+            killing: kept
+                .killing
+                .map(|(again_at, until)| Killing { again_at: clock::instant(again_at), until: clock::instant(until) }),
+        }
     }
 
     pub fn deadline(&self) -> Option<Instant> {

@@ -20,6 +20,15 @@ impl Events {
         self.last
     }
 
+    /// Those that are kept, in order.
+    pub fn kept(&self) -> Vec<NumberedEvent> {
+        self.kept.iter().cloned().collect()
+    }
+
+    pub fn resume(last: u64, kept: Vec<NumberedEvent>) -> Self {
+        Self { last, kept: kept.into() }
+    }
+
     /// Numbers and keeps an event.
     pub fn add(&mut self, event: Event) -> NumberedEvent {
         self.last += 1;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock;
+use super::kept::KeptLog;
 use super::log_place::LogPlace;
 use super::records::Partial;
 use super::stdio::Stream;
@@ -26,6 +27,20 @@ impl Log {
         writer.open(serial, place.clone());
         let (out, err) = (Partial::default(), Partial::default());
         Self { serial, place, writer: writer.clone(), out, err, flush_at: None }
+    }
+
+    /// As it is handed over to the next version; the open file is the writer's.
+    pub fn keep(&self) -> KeptLog {
+        let Self { serial: _, place, writer: _, out, err, flush_at } = self;
+        let (folder, below) = place.parts();
+        let (out, err) = (out.bytes().to_vec(), err.bytes().to_vec());
+        KeptLog { folder, below, out, err, flush_at: flush_at.map(clock::monotonic_ns) }
+    }
+
+    pub fn resume(writer: &Writer, serial: u32, kept: KeptLog) -> Self {
+        let place = LogPlace::of_parts(kept.folder, kept.below);
+        let (out, err) = (Partial::new(kept.out), Partial::new(kept.err));
+        Self { serial, place, writer: writer.clone(), out, err, flush_at: kept.flush_at.map(clock::instant) }
     }
 
     /// Has the same place opened again, for a file that was renamed away.

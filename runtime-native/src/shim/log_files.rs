@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
+use super::descriptors::{Descriptors, adopt};
+use super::kept::KeptLogFile;
 use super::log_place::LogPlace;
 use super::writer::{Job, News};
 
@@ -34,6 +36,23 @@ struct Lost {
 const BETWEEN: Duration = Duration::from_secs(1);
 
 impl LogFiles {
+    /// As they are handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> Vec<KeptLogFile> {
+        let kept = self.0.iter().map(|LogFile { log, place, made, file, torn }| {
+            let (folder, below) = place.parts();
+            KeptLogFile { log: *log, folder, below, made: *made, file: descriptors.keep(file), torn: *torn }
+        });
+        kept.collect()
+    }
+
+    pub fn resume(kept: Vec<KeptLogFile>) -> Self {
+        let files = kept.into_iter().map(|KeptLogFile { log, folder, below, made, file, torn }| {
+            let place = LogPlace::of_parts(folder, below);
+            LogFile { log, place, made, file: File::from(adopt(file)), torn }
+        });
+        Self(files.collect())
+    }
+
     /// Does one job; blocks as long as the disk does.
     pub fn work(&mut self, job: Job) -> Vec<News> {
         let files = &mut self.0;

@@ -26,6 +26,15 @@ impl LogPlace {
         }
     }
 
+    /// The folder, and the path below it.
+    pub fn parts(&self) -> (String, String) {
+        (self.folder.clone(), self.below.clone())
+    }
+
+    pub fn of_parts(folder: String, below: String) -> Self {
+        Self { folder, below }
+    }
+
     pub fn path(&self) -> String {
         format!("{}/{}", self.folder.trim_end_matches('/'), self.below)
     }

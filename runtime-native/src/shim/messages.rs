@@ -220,6 +220,20 @@ pub struct DialAsk {
     pub port: u16,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeAsk {
+    pub path: String,
+    pub timeout_ms: u64,
+}
+
+/// What the shim is from now on.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct UpgradeReply {
+    pub version: String,
+    pub speaks: Protocols,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AttachReply {
     pub tty: bool,

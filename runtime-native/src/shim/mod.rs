@@ -10,8 +10,10 @@ mod clock;
 mod connection;
 mod console;
 mod container;
+mod container_kept;
 mod create;
 mod delete;
+mod descriptors;
 mod dial;
 mod exec;
 mod exec_end;
@@ -20,6 +22,7 @@ mod exits;
 mod guest;
 mod heap;
 mod inherited;
+mod kept;
 mod log;
 mod log_files;
 mod log_place;
@@ -32,6 +35,7 @@ mod poll;
 mod protocol;
 mod records;
 mod reopen;
+mod resume;
 mod runtime;
 #[allow(clippy::module_inception)]
 mod shim;
@@ -44,6 +48,7 @@ mod streams;
 mod sysctl;
 mod tree;
 mod tunnel;
+mod upgrade;
 mod verbs;
 mod writer;
 
@@ -52,12 +57,21 @@ use std::process::ExitCode;
 use messages::Ready;
 use rustix::fs::Mode;
 
-/// Starts the pod described on descriptor 3, says so on descriptor 4, serves until it is told to quit.
-pub fn main() -> ExitCode {
+/// The shim's program: a new pod, or with `resume` and `rehearse` the part of an upgrade that is the next version's.
+pub fn main(words: &[String]) -> ExitCode {
     heap::keep_small();
-    inherited::close_on_exec();
     let _ = rustix::thread::set_name(c"berth-shim");
     rustix::process::umask(Mode::from_raw_mode(0o027));
+    match words.split_first() {
+        Some((word, words)) if word == "resume" => resume::main(words),
+        Some((word, _)) if word == "rehearse" => resume::rehearse(),
+        _ => begin(),
+    }
+}
+
+/// Starts the pod described on descriptor 3, says so on descriptor 4, serves until it is told to quit.
+fn begin() -> ExitCode {
+    inherited::close_on_exec();
     match start() {
         Ok(shim) => {
             let pid = std::process::id() as i32;

@@ -31,6 +31,15 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// In the middle of a stdin packet of which so many bytes are still to come.
+    pub fn new(stdin_left: usize) -> Self {
+        Self { stdin_left }
+    }
+
+    pub fn stdin_left(&self) -> usize {
+        self.stdin_left
+    }
+
     /// The next input in `pending`; `Ok(None)` while more bytes are needed.
     pub fn take(&mut self, pending: &mut Vec<u8>) -> Result<Option<Input>, FrameError> {
         if self.stdin_left == 0 {

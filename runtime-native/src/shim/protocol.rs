@@ -7,6 +7,9 @@ use crate::frame::FrameError;
 /// What this shim speaks, as `SHIM_PROTOCOLS` in `api/shim.ts`.
 pub const SPOKEN: Protocols = Protocols { oldest: 1, newest: 2 };
 
+/// The release of this program.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// The newest version that both speak; `unsupported` when there is none.
 pub fn common(ask: &HelloAsk) -> Result<u32, FrameError> {
     // A berthd that names no range speaks one version.
@@ -16,12 +19,8 @@ pub fn common(ask: &HelloAsk) -> Result<u32, FrameError> {
         return Ok(newest);
     }
     let message = format!(
-        "protocols {} to {}: this shim, of release {}, speaks {} to {}",
-        theirs.oldest,
-        theirs.newest,
-        env!("CARGO_PKG_VERSION"),
-        SPOKEN.oldest,
-        SPOKEN.newest
+        "protocols {} to {}: this shim, of release {RELEASE}, speaks {} to {}",
+        theirs.oldest, theirs.newest, SPOKEN.oldest, SPOKEN.newest
     );
     Err(FrameError::new("unsupported", message))
 }

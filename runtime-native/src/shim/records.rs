@@ -11,6 +11,14 @@ pub const MAX_TEXT_BYTES: usize = 16 << 10;
 pub struct Partial(Vec<u8>);
 
 impl Partial {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

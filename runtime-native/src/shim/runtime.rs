@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::messages::OciRuntime;
 use super::spawn::{self, Program};
@@ -16,7 +16,8 @@ use crate::frame::FrameError;
 use crate::used_up::{kind_of, said_in};
 
 /// How a process ended, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ended {
     /// 128 + `signal` when one killed it.
     pub code: i32,
@@ -102,6 +103,12 @@ fn argv(verb: &Verb) -> Result<Vec<CString>, std::ffi::NulError> {
 }
 
 impl<Then> Run<Then> {
+    /// One that a version before has started, and whose outcome does not matter.
+    pub fn resume(pid: i32, began_at_ns: u64, then: Then) -> Self {
+        let (doing, log) = (String::new(), String::new());
+        Self { pid, then, began_at_ns, doing, log, log_from: 0, deadline: None, killed: None }
+    }
+
     /// When `expire` is due.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

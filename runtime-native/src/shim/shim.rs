@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::SendFlags;
 use rustix::process::{Pid, WaitOptions};
+use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Role};
 use super::container::Container;
@@ -19,12 +20,13 @@ use super::runtime::{Ended, Run};
 use super::start::Pod;
 use super::stdio::Stream;
 use super::tunnel::Tunnel;
+use super::upgrade::Upgrade;
 use super::writer::Writer;
 use crate::frame::{self, FrameError};
 use crate::used_up::kind_of;
 
 /// Who waits for the answer to a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     pub connection: u32,
     pub id: u64,
@@ -105,12 +107,13 @@ pub struct Shim {
     pub scratch: Vec<u8>,
     pub quitting: bool,
     pub writer: Writer,
+    pub upgrade: Option<Upgrade>,
     signals: OwnedFd,
     /// When clients are taken again; none are before.
     accept_again_at: Option<Instant>,
     /// Ends seen before the runtime named the process.
-    strangers: Vec<(i32, Ended)>,
-    last_serial: u32,
+    pub strangers: Vec<(i32, Ended)>,
+    pub last_serial: u32,
 }
 
 impl Shim {
@@ -132,6 +135,7 @@ impl Shim {
             scratch: vec![0; SCRATCH_BYTES],
             quitting: false,
             writer,
+            upgrade: None,
             signals,
             accept_again_at: None,
             strangers: Vec::new(),
@@ -148,6 +152,7 @@ impl Shim {
             let now = Instant::now();
             self.keep_deadlines(now);
             self.close_connections(now);
+            self.upgrade_when_quiet(now);
         }
         self.writer.settle(LAST_WRITES);
         let _ = std::fs::remove_file(&self.pod.socket);
@@ -205,7 +210,7 @@ impl Shim {
     }
 
     /// Collects every ended child and tells whom it concerns.
-    fn reap(&mut self) {
+    pub fn reap(&mut self) {
         while rustix::io::read(&self.signals, &mut self.scratch[..]).is_ok() {}
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             self.ended(pid.as_raw_nonzero().get(), Ended::now(status));
@@ -222,6 +227,7 @@ impl Shim {
             self.container_ended(container.serial, ended);
         } else if let Some(exec) = self.execs.iter().find(|exec| exec.lives_as(pid)) {
             self.exec_ended(exec.serial, ended);
+        } else if self.rehearsed(pid, ended) {
         } else if !self.runs.is_empty() && self.strangers.len() < MAX_STRANGERS {
             self.strangers.push((pid, ended));
         }
@@ -266,7 +272,12 @@ impl Shim {
         let execs = self.execs.iter().filter_map(Exec::deadline);
         let connections = self.connections.iter().filter_map(Connection::deadline);
         let dials = self.dials.iter().map(|dial| dial.expires_at);
+<<<<<<< HEAD
         runs.chain(containers).chain(execs).chain(connections).chain(dials).chain(self.accept_again_at).min()
+=======
+        let upgrade = self.upgrade.iter().map(Upgrade::deadline);
+        runs.chain(containers).chain(execs).chain(connections).chain(dials).chain(upgrade).min()
+>>>>>>> cd50fbb (A shim becomes another build of itself in place: containers, streams, tunnels, logs and stops go on)
     }
 
     fn keep_deadlines(&mut self, now: Instant) {

@@ -8,6 +8,8 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::mount::UnmountFlags;
 use rustix::thread::LinkNameSpaceType;
 
+use super::descriptors::{Descriptors, adopt};
+use super::kept::KeptPod;
 use super::messages::{Namespace, ShimPod};
 use super::{namespaces, pid_one, signals};
 use crate::frame::FrameError;
@@ -22,7 +24,7 @@ pub struct Pod {
     /// The host's network namespace, where the OCI runtime runs.
     pub host_network: OwnedFd,
     /// The pod's own user namespace, which nobody else may be in, and its path; empty with the host's.
-    _user_namespace: Option<OwnedFd>,
+    user_namespace: Option<OwnedFd>,
     pub user_namespace_path: String,
     /// Its root's user and group on the host.
     pub owner: Option<(u32, u32)>,
@@ -30,7 +32,40 @@ pub struct Pod {
     pub pause_pid: i32,
     pub dev_null: OwnedFd,
     /// Held for life on the pod's directory: one shim per pod.
-    _lock: OwnedFd,
+    lock: OwnedFd,
+}
+
+impl Pod {
+    /// As it is handed over to the next version. The number of the user namespace is part of its path.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> KeptPod {
+        KeptPod {
+            directory: self.directory.clone(),
+            socket: self.socket.clone(),
+            listener: descriptors.keep(&self.listener),
+            host_network: descriptors.keep(&self.host_network),
+            user_namespace: descriptors.keep_some(self.user_namespace.as_ref()),
+            user_namespace_path: self.user_namespace_path.clone(),
+            owner: self.owner,
+            pause_pid: self.pause_pid,
+            dev_null: descriptors.keep(&self.dev_null),
+            lock: descriptors.keep(&self.lock),
+        }
+    }
+
+    pub fn resume(kept: KeptPod) -> Self {
+        Self {
+            directory: kept.directory,
+            socket: kept.socket,
+            listener: adopt(kept.listener).into(),
+            host_network: adopt(kept.host_network),
+            user_namespace: kept.user_namespace.map(adopt),
+            user_namespace_path: kept.user_namespace_path,
+            owner: kept.owner,
+            pause_pid: kept.pause_pid,
+            dev_null: adopt(kept.dev_null),
+            lock: adopt(kept.lock),
+        }
+    }
 }
 
 /// Starts the pod; on error nothing of it is left.
@@ -63,12 +98,12 @@ pub fn start(pod: &ShimPod) -> Result<Pod, FrameError> {
         socket,
         listener,
         host_network,
-        _user_namespace: user_namespace,
+        user_namespace,
         user_namespace_path: user.unwrap_or_default(),
         owner,
         pause_pid,
         dev_null,
-        _lock: lock,
+        lock,
     })
 }
 

@@ -7,6 +7,8 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::termios::Winsize;
 
+use super::descriptors::{Descriptors, adopt};
+use super::kept::KeptStdio;
 use super::messages::Resize;
 use super::poll::{Poll, Source};
 use crate::frame::FrameError;
@@ -41,6 +43,16 @@ pub struct ChildStdio {
 }
 
 impl ChildStdio {
+    /// As they are handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> [Option<i32>; 3] {
+        [&self.stdin, &self.stdout, &self.stderr].map(|end| descriptors.keep_some(end.as_ref()))
+    }
+
+    pub fn resume(kept: [Option<i32>; 3]) -> Self {
+        let [stdin, stdout, stderr] = kept.map(|end| end.map(adopt));
+        Self { stdin, stdout, stderr }
+    }
+
     pub fn fds<'a>(&'a self, dev_null: &'a OwnedFd) -> [BorrowedFd<'a>; 3] {
         let fd = |end: &'a Option<OwnedFd>| end.as_ref().unwrap_or(dev_null).as_fd();
         [fd(&self.stdin), fd(&self.stdout), fd(&self.stderr)]
@@ -74,6 +86,32 @@ pub fn terminal(serial: u32, master: OwnedFd) -> Result<Stdio, FrameError> {
 }
 
 impl Stdio {
+    /// As it is handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> KeptStdio {
+        let Self { serial: _, stdin, stdout, stderr, unwritten, closing, paused } = self;
+        KeptStdio {
+            stdin: descriptors.keep_some(stdin.as_ref()),
+            stdout: descriptors.keep_some(stdout.as_ref()),
+            stderr: descriptors.keep_some(stderr.as_ref()),
+            unwritten: unwritten.clone(),
+            closing: *closing,
+            paused: *paused,
+        }
+    }
+
+    pub fn resume(serial: u32, kept: KeptStdio, poll: &Poll) -> Self {
+        let [stdin, stdout, stderr] = [kept.stdin, kept.stdout, kept.stderr].map(|end| end.map(adopt));
+        let KeptStdio { unwritten, closing, paused, .. } = kept;
+        let mut stdio = Self { serial, stdin, stdout, stderr, unwritten, closing, paused };
+        if !paused {
+            stdio.listen(poll);
+        }
+        if let Some(stdin) = stdio.stdin.as_ref().filter(|_| !stdio.unwritten.is_empty()) {
+            poll.writes(stdin, Source::Stdin(serial));
+        }
+        stdio
+    }
+
     /// Reads output as it comes, until `pause`.
     pub fn listen(&mut self, poll: &Poll) {
         self.paused = false;

@@ -7,6 +7,8 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown};
 
 use super::connection::Connection;
+use super::descriptors::{Descriptors, adopt};
+use super::kept::{KeptTunnel, KeptWay};
 use super::poll::{Poll, Source};
 use super::shim::Shim;
 
@@ -39,6 +41,21 @@ impl Tunnel {
         Self { serial, client, target, up: way(received), down: way(unsent) }
     }
 
+    /// As it is handed over to the next version.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> KeptTunnel {
+        let Self { serial, client, target, up, down } = self;
+        let (client, target) = (descriptors.keep(client), descriptors.keep(target));
+        KeptTunnel { serial: *serial, client, target, up: up.keep(), down: down.keep() }
+    }
+
+    pub fn resume(kept: KeptTunnel, poll: &Poll) -> Self {
+        let KeptTunnel { serial, client, target, up, down } = kept;
+        let (up, down) = (Way::resume(up), Way::resume(down));
+        let tunnel = Self { serial, client: adopt(client).into(), target: adopt(target), up, down };
+        tunnel.watch(poll);
+        tunnel
+    }
+
     /// Moves what can be moved; false when the tunnel is over.
     fn carry(&mut self, scratch: &mut [u8]) -> bool {
         self.up.carry(&self.client, &self.target, scratch);
@@ -65,6 +82,16 @@ impl Tunnel {
 }
 
 impl Way {
+    fn keep(&self) -> KeptWay {
+        let Self { waiting, ended, passed_on } = self;
+        KeptWay { waiting: waiting.clone(), ended: *ended, passed_on: *passed_on }
+    }
+
+    fn resume(kept: KeptWay) -> Self {
+        let KeptWay { waiting, ended, passed_on } = kept;
+        Self { waiting, ended, passed_on }
+    }
+
     /// Moves what can be moved. An error on either side ends this direction only: the other may still bring an answer.
     fn carry(&mut self, from: impl AsFd, to: impl AsFd, scratch: &mut [u8]) {
         if self.try_carry(&from, &to, scratch).is_err() {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rustix::event::EventfdFlags;
 
+use super::descriptors::Descriptors;
+use super::kept::KeptLogFile;
 use super::log_files::LogFiles;
 use super::log_place::LogPlace;
 
@@ -26,6 +28,8 @@ pub struct Writer {
 
 struct Shared {
     queue: Mutex<Queue>,
+    /// Locked by the thread while it works.
+    files: Mutex<LogFiles>,
     work: Condvar,
     idle: Condvar,
     /// Readable when the loop has to look.
@@ -67,7 +71,8 @@ impl Writer {
     pub fn start() -> io::Result<Self> {
         let news = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let queue = Mutex::new(Queue::default());
-        let shared = Arc::new(Shared { queue, work: Condvar::new(), idle: Condvar::new(), news });
+        let files = Mutex::new(LogFiles::default());
+        let shared = Arc::new(Shared { queue, files, work: Condvar::new(), idle: Condvar::new(), news });
         let thread = Arc::clone(&shared);
         let builder = std::thread::Builder::new().name("berth-log".to_owned()).stack_size(STACK_BYTES);
         builder.spawn(move || write_for_ever(&thread))?;
@@ -110,10 +115,21 @@ impl Writer {
         std::mem::take(&mut self.shared.lock().news)
     }
 
-    /// Waits until everything is written, at most so long.
-    pub fn settle(&self, limit: Duration) {
+    /// Waits until everything is written, at most so long; true when there is no news of it either.
+    pub fn settle(&self, limit: Duration) -> bool {
         let queue = self.shared.lock();
-        drop(self.shared.idle.wait_timeout_while(queue, limit, |queue| !queue.is_idle()));
+        let waited = self.shared.idle.wait_timeout_while(queue, limit, |queue| !queue.is_idle());
+        waited.is_ok_and(|(queue, _)| queue.is_idle() && queue.news.is_empty())
+    }
+
+    /// The open files as they are handed over to the next version; only of a writer that has settled, others may wait.
+    pub fn keep(&self, descriptors: &mut Descriptors) -> Vec<KeptLogFile> {
+        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).keep(descriptors)
+    }
+
+    /// Goes on with the files of the version before.
+    pub fn resume(&self, kept: Vec<KeptLogFile>) {
+        *self.shared.files.lock().unwrap_or_else(PoisonError::into_inner) = LogFiles::resume(kept);
     }
 
     fn hand_over(&self, job: Job, bytes: usize) {
@@ -143,11 +159,10 @@ impl Queue {
 }
 
 fn write_for_ever(shared: &Shared) {
-    let mut files = LogFiles::default();
     loop {
         let job = next_job(shared);
         let bytes = if let Job::Write(_, records) = &job { records.len() } else { 0 };
-        let news = files.work(job);
+        let news = shared.files.lock().unwrap_or_else(PoisonError::into_inner).work(job);
         let mut queue = shared.lock();
         queue.bytes = queue.bytes.saturating_sub(bytes);
         queue.working = false;

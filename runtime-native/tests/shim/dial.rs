@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::pod::{Pod, eventually};
 
 /// Listens in the pod's network and hands the one connection that comes to `serve`.
-fn listen<T: Send + 'static>(pod: &Pod, on: IpAddr, serve: fn(TcpStream) -> T) -> (u16, JoinHandle<T>) {
+pub fn listen<T: Send + 'static>(pod: &Pod, on: IpAddr, serve: fn(TcpStream) -> T) -> (u16, JoinHandle<T>) {
     let network = std::fs::File::open(format!("/proc/{}/ns/net", pod.pid())).unwrap();
     let (tell, port) = std::sync::mpsc::channel();
     let server = thread::spawn(move || {
@@ -23,7 +23,7 @@ fn listen<T: Send + 'static>(pod: &Pod, on: IpAddr, serve: fn(TcpStream) -> T) -
     (port.recv().unwrap(), server)
 }
 
-fn dial(pod: &Pod, port: u16) -> Client {
+pub fn dial(pod: &Pod, port: u16) -> Client {
     let mut client = pod.connect(-1);
     client.call("dial", json!({ "port": port })).unwrap();
     client

@@ -11,3 +11,4 @@ mod pod;
 mod start;
 mod stop;
 mod stuck;
+mod upgrade;

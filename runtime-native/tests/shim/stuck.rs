@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::pod::{Pod, Wish, eventually};
 
 /// A create ask whose runtime runs `script` with `$verb` set, and after that the real runtime.
-fn with_runtime(pod: &Pod, id: &str, wish: &Wish, script: &str) -> Value {
+pub fn with_runtime(pod: &Pod, id: &str, wish: &Wish, script: &str) -> Value {
     let mut ask = pod.create_ask(id, wish);
     let real = ask["runtime"]["path"].as_str().unwrap().to_owned();
     let path = pod.dir.join("fake-runtime");
