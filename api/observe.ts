@@ -15,6 +15,8 @@ export type Counter =
   | 'engine_restarts'
   | 'shims_lost'
   | 'records_incomplete'
+  | 'shims_upgraded'
+  | 'shim_upgrades_failed'
   | 'events_dropped'
   | 'log_lines_dropped'
   | 'stream_sessions';

@@ -117,8 +117,8 @@ export type ShimCalls = {
   quit: { ask: Record<string, never>; reply: Record<string, never> };
   /**
    * The shim becomes the program at `path`, another build of itself, in place: containers, streams and connections go on.
-   * Throws `unsupported` when that cannot take over, `wrong-state` when calls were under way for all of `timeoutMs`; then
-   * it stays as it is. From protocol 2 on.
+   * Throws `unsupported` when that cannot take over, `wrong-state` when the OCI runtime was being called for all of
+   * `timeoutMs`; then it stays as it is. From protocol 2 on.
    */
   upgrade: { ask: { path: string; timeoutMs: number }; reply: { version: string; speaks: Protocols } };
 };

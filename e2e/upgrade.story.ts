@@ -4,11 +4,53 @@ import { join } from 'node:path';
 import test from 'ava';
 import { encodeFrame, frameReader } from '../api/frame.ts';
 import type { Daemon } from './harness/daemon.ts';
-import { containerConfig, exec, runPod, runScript, statusOf } from './harness/pod.ts';
+import { isCurrent, twoBuilds, upgradeShim } from './harness/builds.ts';
+import { textOf } from './harness/files.ts';
+import { containerConfig, exec, logOf, type Pod, runPod, runScript, statusOf } from './harness/pod.ts';
 import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
+import { openSocket } from './harness/streams.ts';
 
-const stage = story();
+const builds = twoBuilds();
+const stage = story({ daemon: builds.options });
+
+/** How many upgrades, back and forth, below how many pods; `npm run upgrades` makes more of both. */
+const upgrades = Number(process.env['BERTH_UPGRADES'] ?? 4);
+const podCount = Number(process.env['BERTH_UPGRADE_PODS'] ?? 3);
+
+/** The daemon is restarted with each so many upgrades; for the others it stays, with all its sessions. */
+const RESTART_EVERY = 4;
+
+test(`${upgrades} upgrades back and forth below ${podCount} pods: no restart, no session, no line and no exit is lost`, async (t) => {
+  const { daemon } = stage();
+  const pods = await Promise.all(Array.from({ length: podCount }, async (_, i) => await busyPod(daemon, `busy-${i}`)));
+  let sessions = await Promise.all(pods.map((pod) => openSessions(daemon, pod)));
+  const before = await Promise.all(pods.map(({ container }) => statusOf(daemon, container)));
+  const memory = sharesKiB(pods);
+  for (let round = 1; round <= upgrades; round++) {
+    builds.swap();
+    if (round % RESTART_EVERY === 0) {
+      await (round % (2 * RESTART_EVERY) === 0 ? daemon.kill() : daemon.stop());
+      await daemon.start();
+      sessions = await Promise.all(pods.map((pod) => openSessions(daemon, pod)));
+      await until(() => pods.every(({ shim }) => isCurrent(shim, builds)), 120_000, 'the daemon to upgrade its shims');
+    } else {
+      await Promise.all(pods.map(({ pod }) => upgradeShim(daemon, pod, builds)));
+    }
+    t.true(pods.every(({ shim }) => isCurrent(shim, builds)), `upgrade ${round}`);
+    await Promise.all(sessions.map((each) => each.use(`round-${round}`)));
+  }
+  t.log(`memory of ${podCount} shims together: ${memory} KiB, then ${sharesKiB(pods)} KiB`);
+  t.deepEqual(await Promise.all(pods.map(({ container }) => statusOf(daemon, container))), before);
+  await Promise.all(sessions.map((each) => each.end()));
+  for (const { pod, container } of pods) {
+    await daemon.cri.call('StopContainer', { container_id: container, timeout: 60 });
+    t.is((await statusOf(daemon, container)).exit_code, 9);
+    const lines = logOf(pod, 'c').map(({ text }) => text);
+    t.deepEqual(lines, [...lines.keys()].map((number) => (number < lines.length - 1 ? `line ${number}` : `last ${number}`)));
+  }
+  t.notRegex(textOf(daemon.logPath), /shim cannot be upgraded|shim of a sandbox is gone/);
+});
 
 test('a pod whose shim speaks another protocol is shown, refused with what to do, and left as it is', async (t) => {
   const { daemon } = stage();
@@ -42,6 +84,59 @@ test('a pod whose shim speaks another protocol is shown, refused with what to do
   t.is((await exec(daemon, container_id, 'echo met')).stdout, 'met\n');
   t.deepEqual(await statusOf(daemon, container_id), before);
 });
+
+type BusyPod = { readonly pod: Pod; readonly container: string; readonly shim: number };
+
+/** A pod that logs in halves of lines, echoes on port 8080, and ends with 9 when it is told to. */
+async function busyPod(daemon: Daemon, name: string): Promise<BusyPod> {
+  const pod = await runPod(daemon, name);
+  const script = `nc -ll -p 8080 -e cat & trap 'echo last $i; exit 9' TERM; i=0
+    while :; do printf 'line '; echo $i; i=$((i + 1)); sleep 0.1; done`;
+  const container = await runScript(daemon, pod, 'c', script);
+  const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
+  return { pod, container, shim: (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid };
+}
+
+type Sessions = {
+  /** Says the word in each session, and waits until each has said it back. */
+  readonly use: (word: string) => Promise<void>;
+  /** Ends all, and checks how. */
+  readonly end: () => Promise<void>;
+};
+
+/** An exec, one with a terminal, and a forwarded port of a pod, each of which says back what it is told. */
+async function openSessions(daemon: Daemon, { pod, container: container_id }: BusyPod): Promise<Sessions> {
+  const streams = { container_id, stdin: true, stdout: true };
+  const plain = await daemon.cri.call('Exec', { ...streams, cmd: ['cat'], stderr: true });
+  const terminal = await daemon.cri.call('Exec', { ...streams, cmd: ['sh', '-c', 'stty -echo; echo ready; cat'], tty: true });
+  const forward = await daemon.cri.call('PortForward', { pod_sandbox_id: pod.id, port: [8080] });
+  const sockets = [
+    { socket: await openSocket(plain.url, 'v5.channel.k8s.io'), stdin: 0, stdout: 1 },
+    { socket: await openSocket(terminal.url, 'v5.channel.k8s.io'), stdin: 0, stdout: 1 },
+    { socket: await openSocket(forward.url, 'v4.channel.k8s.io'), stdin: 0, stdout: 0 },
+  ];
+  const [first, second] = sockets;
+  await until(() => second?.socket.text(1).includes('ready') === true, 60_000, 'the terminal to be ready');
+  return {
+    use: async (word) => {
+      for (const { socket, stdin } of sockets) socket.send(stdin, `${word}\n`);
+      const said = () => sockets.every(({ socket, stdout }) => /\r?\n$/.test(socket.text(stdout)) && socket.text(stdout).includes(word));
+      await until(said, 60_000, `all sessions to say ${word}`);
+    },
+    end: async () => {
+      first?.socket.end(0);
+      await first?.socket.closed;
+      if (!/"Success"/.test(first?.socket.text(3) ?? '')) throw new Error(`an exec ended with ${first?.socket.text(3)}`);
+      for (const { socket } of sockets) socket.close();
+    },
+  };
+}
+
+/** The proportional set sizes of the pods' shims together. */
+function sharesKiB(pods: readonly BusyPod[]): number {
+  const share = (pid: number): number => Number(/^Pss:\s*(\d+)/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1]);
+  return pods.reduce((sum, { shim }) => sum + share(shim), 0);
+}
 
 async function shimState(daemon: Daemon, pod_sandbox_id: string): Promise<string> {
   const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id, verbose: true });

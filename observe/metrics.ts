@@ -25,6 +25,8 @@ const counters: Record<Counter, string> = {
   engine_restarts: 'Times the engine ended and was started again.',
   shims_lost: 'Shims that ended while they had containers.',
   records_incomplete: 'Pods and containers that a start found without something that they need.',
+  shims_upgraded: 'Shims of another build that have become this one in place.',
+  shim_upgrades_failed: 'Shims of another build that could not become this one and stay as they are.',
   events_dropped: 'Lifecycle events given up because their receiver was away or slow.',
   log_lines_dropped: 'Lines of the log given up because it was not read or could not be stored.',
   stream_sessions: 'Clients of exec, attach and port-forward that were served.',

@@ -9,6 +9,7 @@ import type { Sandbox } from './record.ts';
 import { sandboxLost } from './sandbox/lost.ts';
 import { processEnded } from './sandbox/process.ts';
 import { releaseOrRetry as releaseSandbox } from './sandbox/release.ts';
+import { upgradeShims } from './shim/upgrade.ts';
 
 /** Pause before a shim that did not answer well is tried again, in milliseconds. */
 const MEET_AGAIN_MS = 5_000;
@@ -35,6 +36,7 @@ export function recovery(context: PodContext): Recovery {
       await Promise.all(tries.values());
       if (sandboxes.length > 0) context.log.info('pods of an earlier start taken up', { pods: sandboxes.length });
       tries.clear();
+      void upgradeShims(context, sandboxes.map(({ id }) => id));
     },
     takenUp: async (sandboxId) => tries.get(sandboxId),
   };
@@ -44,7 +46,10 @@ export function recovery(context: PodContext): Recovery {
 async function recoverSandbox(context: PodContext, sandbox: Sandbox): Promise<void> {
   const shim = await meetShim(context, sandbox);
   if (shim === 'silent' || shim === 'foreign') {
-    void sleep(MEET_AGAIN_MS, undefined, { ref: false }).then(() => recoverSandbox(context, sandbox));
+    void sleep(MEET_AGAIN_MS, undefined, { ref: false }).then(async () => {
+      await recoverSandbox(context, sandbox);
+      await upgradeShims(context, [sandbox.id]);
+    });
     return;
   }
   const { log, store, turns } = context;

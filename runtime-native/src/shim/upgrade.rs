@@ -28,12 +28,17 @@ pub struct Upgrade {
     caller: Caller,
     path: String,
     program: OwnedFd,
+    /// When it is given up: the rehearsal, then the wait for a quiet moment.
     expires_at: Instant,
+    quiet_limit: Duration,
     /// The program as a child that reads the state; 0 once it has.
     rehearsal: i32,
     /// When it is looked at again whether the log writer has come to an end.
     again_at: Option<Instant>,
 }
+
+/// How long a program may take to show that it can take over.
+const REHEARSAL_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the loop waits for the log writer, and how often.
 const WRITER_PATIENCE: Duration = Duration::from_millis(20);
@@ -56,8 +61,9 @@ impl Shim {
         let state = self.write_state(caller, &mut Descriptors::default())?;
         let rehearsal = rehearse(&program, &state, &self.pod.dev_null)
             .map_err(|error| refusal(&ask.path, "unsupported", &error))?;
-        let expires_at = Instant::now() + Duration::from_millis(ask.timeout_ms);
-        self.upgrade = Some(Upgrade { caller, path: ask.path, program, expires_at, rehearsal, again_at: None });
+        let (expires_at, quiet_limit) = (Instant::now() + REHEARSAL_LIMIT, Duration::from_millis(ask.timeout_ms));
+        let path = ask.path;
+        self.upgrade = Some(Upgrade { caller, path, program, expires_at, quiet_limit, rehearsal, again_at: None });
         Ok(())
     }
 
@@ -65,6 +71,7 @@ impl Shim {
     pub fn rehearsed(&mut self, pid: i32, ended: Ended) -> bool {
         let Some(upgrade) = self.upgrade.as_mut().filter(|upgrade| upgrade.rehearsal == pid) else { return false };
         upgrade.rehearsal = 0;
+        upgrade.expires_at = Instant::now() + upgrade.quiet_limit;
         if ended.code != i32::from(CAN_TAKE_OVER) {
             let why =
                 format!("it cannot take over a state of version {STATE} (its rehearsal ended with {})", ended.code);
