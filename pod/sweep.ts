@@ -41,16 +41,11 @@ async function endStrayShims(context: PodContext): Promise<void> {
 }
 
 async function endShim(context: PodContext, socket: string): Promise<void> {
-<<<<<<< HEAD
   const news = { onExit: () => undefined, onLogLost: () => undefined, onGone: () => undefined };
-  const shim = await connectShim(socket, 0, news).catch(() => undefined);
-=======
-  const news = { onExit: () => undefined, onGone: () => undefined };
   const shim = await connectShim(socket, 0, news).catch((error: unknown) => {
     if (isKind(error, 'wrong-state')) throw error;
     return undefined;
   });
->>>>>>> 33beac2 (berthd and shims agree on a protocol; a pod whose shim speaks another is shown and left alone)
   if (shim) {
     const cgroup = shimPath(await readFile(`/proc/${shim.hello.pid}/cgroup`, 'utf8').catch(() => ''));
     context.log.warn('a shim without record is ended', { socket, shim: shim.hello.pid, containers: shim.hello.containers.length });

@@ -40,7 +40,7 @@ export function isCurrent(shim: number, { path }: Builds): boolean {
 
 /** Asks the pod's shim to become what lies at the path, as a berthd does after its start. */
 export async function upgradeShim(daemon: Daemon, pod: Pod, { path }: Builds): Promise<void> {
-  const news = { onExit: () => undefined, onGone: () => undefined };
+  const news = { onExit: () => undefined, onLogLost: () => undefined, onGone: () => undefined };
   const shim = await connectShim(join(daemon.state, 's', pod.id.slice(0, 16)), -1, news);
   try {
     await shim.call('upgrade', { path: path(), timeoutMs: 60_000 });

@@ -51,7 +51,7 @@ const NEWS_LIMIT_MS = 2_000;
 
 /** Whether the shim, if it is there, tells how the container ended. */
 async function endIsTold(context: PodContext, { id, sandboxId }: Container): Promise<boolean> {
-  if (!context.shims.serves(sandboxId)) return false;
+  if (context.shims.state(sandboxId) !== 'serving') return false;
   if (alive(context.store.containers.get(id))) await context.exits.next(id, AbortSignal.timeout(NEWS_LIMIT_MS)).catch(() => undefined);
   return !alive(context.store.containers.get(id));
 }

@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-import { RuntimeError } from '../../api/errors.ts';
-import type { ShimEvents } from '../../api/shim.ts';
-=======
 import { isKind, RuntimeError, whileDoing } from '../../api/errors.ts';
->>>>>>> 33beac2 (berthd and shims agree on a protocol; a pod whose shim speaks another is shown and left alone)
+import type { ShimEvents } from '../../api/shim.ts';
 import { connectShim, type NumberedExit, type Shim } from './client.ts';
 
 /** The control connections to all shims, by sandbox id. */
@@ -40,14 +36,9 @@ export function shimConnections(news: ShimNews): Shims {
   };
   return {
     async open(sandboxId, socket, sinceSeq) {
-<<<<<<< HEAD
-      const shim = await connectShim(socket, sinceSeq, {
-        onExit: (event) => news.exited(sandboxId, event),
-        onLogLost: news.logLost,
-=======
       const listener = {
         onExit: (event: NumberedExit) => news.exited(sandboxId, event),
->>>>>>> 33beac2 (berthd and shims agree on a protocol; a pod whose shim speaks another is shown and left alone)
+        onLogLost: news.logLost,
         onGone: () => {
           if (shims.delete(sandboxId)) news.lost(sandboxId);
         },

@@ -38,17 +38,27 @@ const BETWEEN: Duration = Duration::from_secs(1);
 impl LogFiles {
     /// As they are handed over to the next version.
     pub fn keep(&self, descriptors: &mut Descriptors) -> Vec<KeptLogFile> {
-        let kept = self.0.iter().map(|LogFile { log, place, made, file, torn }| {
+        let kept = self.0.iter().map(|LogFile { log, place, made, file, torn, lost }| {
             let (folder, below) = place.parts();
-            KeptLogFile { log: *log, folder, below, made: *made, file: descriptors.keep(file), torn: *torn }
+            KeptLogFile {
+                log: *log,
+                folder,
+                below,
+                made: *made,
+                file: descriptors.keep(file),
+                torn: *torn,
+                lost_records: lost.records,
+                lost_reason: lost.reason.clone(),
+            }
         });
         kept.collect()
     }
 
     pub fn resume(kept: Vec<KeptLogFile>) -> Self {
-        let files = kept.into_iter().map(|KeptLogFile { log, folder, below, made, file, torn }| {
-            let place = LogPlace::of_parts(folder, below);
-            LogFile { log, place, made, file: File::from(adopt(file)), torn }
+        let files = kept.into_iter().map(|it| {
+            let lost = Lost { records: it.lost_records, reason: it.lost_reason, told_at: None };
+            let (place, file) = (LogPlace::of_parts(it.folder, it.below), File::from(adopt(it.file)));
+            LogFile { log: it.log, place, made: it.made, file, torn: it.torn, lost }
         });
         Self(files.collect())
     }

@@ -272,12 +272,14 @@ impl Shim {
         let execs = self.execs.iter().filter_map(Exec::deadline);
         let connections = self.connections.iter().filter_map(Connection::deadline);
         let dials = self.dials.iter().map(|dial| dial.expires_at);
-<<<<<<< HEAD
-        runs.chain(containers).chain(execs).chain(connections).chain(dials).chain(self.accept_again_at).min()
-=======
         let upgrade = self.upgrade.iter().map(Upgrade::deadline);
-        runs.chain(containers).chain(execs).chain(connections).chain(dials).chain(upgrade).min()
->>>>>>> cd50fbb (A shim becomes another build of itself in place: containers, streams, tunnels, logs and stops go on)
+        runs.chain(containers)
+            .chain(execs)
+            .chain(connections)
+            .chain(dials)
+            .chain(self.accept_again_at)
+            .chain(upgrade)
+            .min()
     }
 
     fn keep_deadlines(&mut self, now: Instant) {
