@@ -237,8 +237,14 @@ export type EngineCalls = {
   makeVolumes: { ask: MakeVolumesAsk; reply: { paths: string[] } };
   /** Unmounts (detached) each mount point, then removes each tree without crossing mounts; missing ones are fine. */
   removeTrees: { ask: { unmount: string[]; remove: string[] }; reply: Record<string, never> };
-  /** Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. */
-  removeCgroup: { ask: { dirs: CgroupDirs; timeoutMs: number }; reply: Record<string, never> };
+  /**
+   * Kills every process in the cgroup, waits until it is empty (at most timeoutMs), removes it with its children. `end`
+   * says how the process `pid` in it ended, if that is asked for and the kernel keeps it (Linux 6.15, once it is reaped).
+   */
+  removeCgroup: {
+    ask: { dirs: CgroupDirs; timeoutMs: number; pid?: number };
+    reply: { end: { exitCode: number; signal: number } | null };
+  };
   /** Tells the service manager at `socket` the state of its unit (sd_notify(3)), in the name of the process `pid`. */
   notify: { ask: { socket: string; pid: number; state: string }; reply: Record<string, never> };
   sample: {

@@ -96,7 +96,7 @@ const engineCalls = {
   tryIdmap: { ask: { dir: '/var/lib/berth' }, reply: { obstacle: 'invalid argument' } },
   removeTrees: { ask: { unmount: ['/run/berth/p/1/rootfs'], remove: ['/var/lib/berth/upper/1'] }, reply: {} },
   notify: { ask: { socket: '/run/systemd/notify', pid: 4100, state: 'READY=1\nMAINPID=4100' }, reply: {} },
-  removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000 }, reply: {} },
+  removeCgroup: { ask: { dirs: cgroup, timeoutMs: 5000, pid: 4245 }, reply: { end: { exitCode: 137, signal: 9 } } },
   sample: {
     ask: { mounts: { memory: '/sys/fs/cgroup/memory' }, groups: [{ id, path: `/kubepods/crio-${id}` }], networks: [{ id: pod, pid: 4243 }] },
     reply: {

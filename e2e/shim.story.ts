@@ -31,8 +31,8 @@ test('a pod whose shim is killed is no longer ready, its container has ended, an
   const shim = await shimOf(container);
   process.kill(shim, 'SIGKILL');
   const ended = await exitOf(daemon, container);
-  t.is(ended.exit_code, 255);
-  t.regex(ended.message, /shim/);
+  // It was killed, which the kernel tells if it keeps that and PID 1 is quick enough.
+  t.regex(`${ended.exit_code}: ${ended.message}`, /^137: its shim ended before it did$|^255: its shim ended before it did; nobody knows its exit code$/);
   const { status, info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
   t.is(status.state, 'SANDBOX_NOTREADY');
   t.is((JSON.parse(info['info'] ?? '{}') as { shim: string }).shim, 'lost');

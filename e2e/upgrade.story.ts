@@ -85,6 +85,20 @@ test('a pod whose shim speaks another protocol is shown, refused with what to do
   t.deepEqual(await statusOf(daemon, container_id), before);
 });
 
+test('a berthd that is killed while its shims upgrade leaves them whole, and the next one goes on', async (t) => {
+  const { daemon } = stage();
+  const pods = await Promise.all(Array.from({ length: podCount }, async (_, i) => await busyPod(daemon, `cut-${i}`)));
+  const before = await Promise.all(pods.map(({ container }) => statusOf(daemon, container)));
+  for (let round = 0; round < 3; round++) {
+    await daemon.kill();
+    builds.swap();
+    await daemon.start();
+  }
+  await until(() => pods.every(({ shim }) => isCurrent(shim, builds)), 120_000, 'the daemon to upgrade its shims');
+  t.deepEqual(await Promise.all(pods.map(({ container }) => statusOf(daemon, container))), before);
+  for (const { container } of pods) t.is((await exec(daemon, container, 'echo whole')).stdout, 'whole\n');
+});
+
 type BusyPod = { readonly pod: Pod; readonly container: string; readonly shim: number };
 
 /** A pod that logs in halves of lines, echoes on port 8080, and ends with 9 when it is told to. */

@@ -5,7 +5,7 @@ export type Books = { readonly starts: readonly string[]; readonly endings: read
 export type Account = { readonly state: string; readonly exitCode: number; readonly log: Log };
 /** What was done to it that changes what may be expected. */
 export type Suffered = {
-  /** Its pod's shim was killed: output that only the shim had is lost, and an end nobody saw has the code 255. */
+  /** Its pod's shim was killed: output that only the shim had is lost, and an end nobody saw has the code 255, else that of a kill or of a write that nobody reads. */
   readonly shimKilled: boolean;
   /** It was asked to stop, alone or with its pod. */
   readonly stopped: boolean;
@@ -53,7 +53,7 @@ function startFaults(id: string, { starts }: Books, { shimKilled, stopped, start
 function exitFaults({ endings }: Books, { state, exitCode }: Account, { shimKilled, stopped, startFailed }: Suffered): string[] {
   if (state !== 'CONTAINER_EXITED') return [`has ended, but is ${state}`];
   if (endings.includes(exitCode)) return [];
-  const allowed = [...(stopped ? [KILLED, 128 + 15] : []), ...(shimKilled ? [UNKNOWN, KILLED] : []), ...(startFailed ? [UNKNOWN, KILLED] : [])];
+  const allowed = [...(stopped ? [KILLED, 128 + 15] : []), ...(shimKilled ? [UNKNOWN, KILLED, 128 + 13] : []), ...(startFailed ? [UNKNOWN, KILLED] : [])];
   if (allowed.includes(exitCode)) return [];
   return [`exit code ${exitCode}, its own books say ${endings.join() || 'no end'}`];
 }

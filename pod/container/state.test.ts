@@ -39,6 +39,6 @@ test('a lost container ends with an unknown code and says why', (t) => {
   const lost = after(after(creating, { type: 'created', pid: 7 }), { type: 'lost', message: 'shim ended', atNs: '10' });
   t.is(lost.state, 'exited');
   t.is(lost.exit?.exitCode, 255);
-  t.is(lost.message, 'shim ended');
+  t.is(lost.message, 'shim ended; nobody knows its exit code');
   t.is(after(after(creating, { type: 'created', pid: 7 }), { type: 'lost', message: 'killed', atNs: '10', exit }).exit, exit);
 });

@@ -28,7 +28,8 @@ export function after(container: Container, event: ProcessEvent): Container {
     case 'lost': {
       if (container.exit) return container;
       const exit = event.exit ?? { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };
-      return { ...container, exit, message: event.message, state: 'exited' };
+      const message = event.exit ? event.message : `${event.message}; nobody knows its exit code`;
+      return { ...container, exit, message, state: 'exited' };
     }
   }
 }

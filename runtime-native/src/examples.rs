@@ -80,7 +80,7 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     side.call::<engine::MakeVolumesAsk, engine::MakeVolumesReply>("makeVolumes");
     side.call::<engine::TryIdmapAsk, engine::TryIdmapReply>("tryIdmap");
     side.call::<engine::RemoveTreesAsk, engine::Done>("removeTrees");
-    side.call::<engine::RemoveCgroupAsk, engine::Done>("removeCgroup");
+    side.call::<engine::RemoveCgroupAsk, engine::RemoveCgroupReply>("removeCgroup");
     side.call::<engine::SampleAsk, engine::SampleReply>("sample");
     side.call::<engine::MeasureAsk, engine::MeasureReply>("measure");
     side.call::<engine::DiskUsageAsk, engine::DiskUsageReply>("diskUsage");

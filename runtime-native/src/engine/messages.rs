@@ -240,6 +240,22 @@ pub struct RemoveTreesAsk {
 pub struct RemoveCgroupAsk {
     pub dirs: CgroupDirs,
     pub timeout_ms: u64,
+    /// A process in it whose end is wanted; 0 for none.
+    #[serde(default)]
+    pub pid: i32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RemoveCgroupReply {
+    pub end: Option<End>,
+}
+
+/// How a process ended; `exit_code` is 128 + `signal` when one killed it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    pub exit_code: i32,
+    pub signal: i32,
 }
 
 #[derive(Debug, Deserialize)]

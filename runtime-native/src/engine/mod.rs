@@ -8,6 +8,7 @@ mod child;
 mod commit;
 mod dirs;
 mod dispatch;
+mod end;
 mod errors;
 mod fetch;
 mod figures;

@@ -1,8 +1,8 @@
 //! What is left of a pod or container when it has ended. Each step is idempotent; all are tried, then all errors told.
 
 use super::call::Call;
-use super::messages::{Done, ReleasePodAsk, RemoveCgroupAsk, UnpinNetnsAsk};
-use super::{cgroup_remove, errors, mount, tree};
+use super::messages::{Done, ReleasePodAsk, RemoveCgroupAsk, RemoveCgroupReply, UnpinNetnsAsk};
+use super::{cgroup_remove, end, errors, mount, tree};
 use crate::frame::FrameError;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,9 @@ pub fn unpin_netns(ask: &UnpinNetnsAsk, _call: &Call) -> Result<Done, FrameError
     mount::unpin(&ask.path).map(|()| Done {})
 }
 
-/// Kills every process of a cgroup and removes it with its children.
-pub fn remove_cgroup(ask: &RemoveCgroupAsk, call: &Call) -> Result<Done, FrameError> {
-    cgroup_remove::remove(&ask.dirs, Duration::from_millis(ask.timeout_ms), &|| call.check()).map(|()| Done {})
+/// Kills every process of a cgroup and removes it with its children; tells how the process that was asked for ended.
+pub fn remove_cgroup(ask: &RemoveCgroupAsk, call: &Call) -> Result<RemoveCgroupReply, FrameError> {
+    let held = if ask.pid > 0 { end::hold(ask.pid, &ask.dirs) } else { None };
+    cgroup_remove::remove(&ask.dirs, Duration::from_millis(ask.timeout_ms), &|| call.check())?;
+    Ok(RemoveCgroupReply { end: held.as_ref().and_then(end::of) })
 }

@@ -39,6 +39,30 @@ fn a_cgroup_of_version_2_is_sampled_killed_and_removed() {
     remove_parents(&dirs);
 }
 
+#[test]
+fn the_end_of_a_process_that_was_killed_is_told_once_it_is_reaped() {
+    let dirs = cgroup("end");
+    let mut child = populate(&dirs);
+    let mut engine = Engine::start();
+    let ask = json!({ "dirs": dirs, "timeoutMs": 5000, "pid": child.id() });
+    let reaper = std::thread::spawn(move || child.wait().unwrap());
+    let end = engine.call("removeCgroup", ask.clone()).unwrap()["end"].clone();
+    reaper.join().unwrap();
+    match keeps_exits() {
+        true => assert_eq!(end, json!({ "exitCode": 137, "signal": 9 })),
+        false => assert_eq!(end, Value::Null),
+    }
+    assert_eq!(engine.call("removeCgroup", ask).unwrap()["end"], Value::Null, "nobody has that number now");
+    remove_parents(&dirs);
+}
+
+/// Linux 6.15 is the first that does.
+fn keeps_exits() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 15)
+}
+
 fn remove_parents(dirs: &Value) {
     for dir in dirs.as_object().unwrap().values() {
         let _ = std::fs::remove_dir(Path::new(dir.as_str().unwrap()).parent().unwrap());
