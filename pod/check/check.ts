@@ -69,7 +69,8 @@ function askOf(context: PodContext): StateAsk {
     ...recordsOf(context),
     cgroup: context.cgroup,
     noted: () => context.network.noted(),
-    answers: async ({ id }) => context.shims.serves(id),
+    // One that cannot be spoken with still holds its containers.
+    answers: async ({ id }) => context.shims.state(id) !== 'lost',
     hasOwnCgroup: (container) => !hasProcess(context, container),
   };
 }
