@@ -46,7 +46,7 @@ test(`${upgrades} upgrades back and forth below ${podCount} pods: no restart, no
   for (const { pod, container } of pods) {
     await daemon.cri.call('StopContainer', { container_id: container, timeout: 60 });
     t.is((await statusOf(daemon, container)).exit_code, 9);
-    const lines = logOf(pod, 'c').map(({ text }) => text);
+    const lines = linesOf(pod);
     t.deepEqual(lines, [...lines.keys()].map((number) => (number < lines.length - 1 ? `line ${number}` : `last ${number}`)));
   }
   t.notRegex(textOf(daemon.logPath), /shim cannot be upgraded|shim of a sandbox is gone/);
@@ -104,8 +104,8 @@ type BusyPod = { readonly pod: Pod; readonly container: string; readonly shim: n
 /** A pod that logs in halves of lines, echoes on port 8080, and ends with 9 when it is told to. */
 async function busyPod(daemon: Daemon, name: string): Promise<BusyPod> {
   const pod = await runPod(daemon, name);
-  const script = `nc -ll -p 8080 -e cat & trap 'echo last $i; exit 9' TERM; i=0
-    while :; do printf 'line '; echo $i; i=$((i + 1)); sleep 0.1; done`;
+  const script = `nc -ll -p 8080 -e cat & trap 'told=1' TERM; i=0
+    while [ -z "$told" ]; do printf 'line '; echo $i; i=$((i + 1)); sleep 0.1; done; echo last $i; exit 9`;
   const container = await runScript(daemon, pod, 'c', script);
   const { info } = await daemon.cri.call('PodSandboxStatus', { pod_sandbox_id: pod.id, verbose: true });
   return { pod, container, shim: (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid };
@@ -144,6 +144,12 @@ async function openSessions(daemon: Daemon, { pod, container: container_id }: Bu
       for (const { socket } of sockets) socket.close();
     },
   };
+}
+
+/** The lines of its log; one that was waited for too long comes in parts. */
+function linesOf(pod: Pod): string[] {
+  const text = logOf(pod, 'c').map((record) => (record.tag === 'F' ? `${record.text}\n` : record.text));
+  return text.join('').split('\n').slice(0, -1);
 }
 
 /** The proportional set sizes of the pods' shims together. */
