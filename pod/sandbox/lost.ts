@@ -25,7 +25,7 @@ export async function sandboxLost(context: PodContext, id: string): Promise<void
   await Promise.all(left.map((container) => endLost(context, container, lostAtNs)));
 }
 
-/** The exit is the one that the shim wrote, else as the kernel tells it, else unknown (docs/decisions/0010). */
+/** The exit is the one that the shim wrote, else as the kernel tells it, else unknown (docs/decisions/0011). */
 async function endLost(context: PodContext, container: Container, lostAtNs: string): Promise<void> {
   const end = await endCgroup(context.engine, containerCgroup(context, container), container.pid).catch((error: unknown) => {
     context.log.error('container of a lost shim cannot be killed', { container: container.id, error: String(error) });
