@@ -7,6 +7,8 @@ import { codeOf, count, type LiveContainer, type LivePod, noteFailure, persist, 
 /** Lines of a streamed exec. */
 const STREAMED = 2000;
 const STREAM_MS = 300_000;
+/** How often a container is looked at, a second apart, before what is wrong in it counts. */
+const LOOKS = 5;
 
 type Target = { readonly pod: LivePod; readonly container: LiveContainer };
 
@@ -56,16 +58,18 @@ export async function rotate(soak: Soak): Promise<void> {
   const target = choose(soak);
   if (target === undefined) return;
   const { container } = target;
-  container.rotation = reopen(soak, container);
+  container.rotation = reopen(soak, target);
   await container.rotation;
 }
 
-async function reopen(soak: Soak, container: LiveContainer): Promise<void> {
+async function reopen(soak: Soak, target: Target): Promise<void> {
+  const { container } = target;
   const to = `${container.logPath}.${container.rotated.length + 1}`;
   try {
     renameSync(container.logPath, to);
   } catch (error) {
-    problem(soak, `log of ${container.name} cannot be renamed: ${String(error)}`);
+    // No file was made if the container had ended before its log could be reopened.
+    await complain(soak, target, `its log cannot be renamed: ${String(error)}`);
     return;
   }
   container.rotated.push(to);
@@ -96,8 +100,10 @@ function choose(soak: Soak): Target | undefined {
  * with its first one, and that may be noticed before its own end.
  */
 async function complain(soak: Soak, { pod, container }: Target, text: string): Promise<void> {
-  await soak.watch.next();
-  await soak.watch.next();
-  const { state } = (await persist(soak, 'ContainerStatus', { container_id: container.id }, [status.NOT_FOUND])).status;
-  if (state === 'CONTAINER_RUNNING' && !container.stopped && !pod.shimKilled) problem(soak, `${container.name} (${container.id}): ${text}`);
+  for (let look = 0; look < LOOKS; look++) {
+    await soak.watch.next();
+    const { state } = (await persist(soak, 'ContainerStatus', { container_id: container.id }, [status.NOT_FOUND])).status;
+    if (state !== 'CONTAINER_RUNNING' || container.stopped || pod.shimKilled) return;
+  }
+  problem(soak, `${container.name} (${container.id}): ${text}`);
 }
