@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { Metric, PodSandboxMetrics } from '../api/cri.ts';
 import { exec, runPod, runScript } from './harness/pod.ts';
+import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
 
 const stage = story();
@@ -46,7 +47,13 @@ test('every metric of the contract is described and has values, with as many lab
   const pod = await runPod(daemon, 'measured');
   const container = await runScript(daemon, pod, 'c', 'dd if=/dev/zero of=/file bs=1M count=2; exec sleep 1000', limited);
   await exec(daemon, container, 'until grep -q sleep /proc/1/comm; do sleep 0.1; done');
-  const { pod_metrics } = await daemon.cri.call('ListPodSandboxMetrics', {});
+  let pod_metrics: PodSandboxMetrics[] = [];
+  // What the writable layer takes is known once it has been counted.
+  const isCounted = async (): Promise<boolean> => {
+    ({ pod_metrics } = await daemon.cri.call('ListPodSandboxMetrics', {}));
+    return pod_metrics.flatMap(valuesOf).some((one) => one.name === 'container_fs_usage_bytes');
+  };
+  await until(isCounted, 60_000, 'the size of the writable layer');
   t.deepEqual(pod_metrics.map((one) => one.pod_sandbox_id), [pod.id]);
   const values = pod_metrics.flatMap(valuesOf);
   const keys = new Map(descriptors.map((one) => [one.name, one.label_keys]));

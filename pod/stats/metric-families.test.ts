@@ -48,6 +48,12 @@ test('the versions tell the same in their own files', (t) => {
   t.deepEqual(rowsOf(version2, 'fs_writes_bytes_total', { 'io.stat': '8:0 rbytes=1 wbytes=2 rios=3 wios=4\n' }), [[['dev8:0'], 2n]]);
 });
 
+test('limits of the part of a cgroup that the container is in count where the whole has none', (t) => {
+  const divided = { 'memory.max': 'max\n', 'container/memory.max': '64\n', 'cpu.max': 'max 100000\n', 'container/cpu.max': '50000 100000\n', 'pids.max': '9\n', 'container/pids.max': 'max\n' };
+  const value = (name: string) => rowsOf(version2, name, divided)?.[0]?.[1];
+  t.deepEqual(['spec_memory_limit_bytes', 'spec_cpu_quota', 'threads_max'].map(value), [64n, 50_000n, 9n]);
+});
+
 test('every row has as many labels as its family', (t) => {
   const files = { 'io.stat': '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5\n' };
   for (const { name, labels, rows } of containerFamilies(version2)) {

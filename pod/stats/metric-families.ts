@@ -42,6 +42,19 @@ const plain = (rows: (of: Measured) => Row[]): Source => ({ files: [], rows });
 const one = (file: string, value: (text: string) => bigint): Source => ({ files: [file], rows: (of) => [[[], value(of.file(file))]] });
 const field = (file: string, key: string, divisor = 1n): Source => one(file, (text) => fieldIn(text, key) / divisor);
 
+/**
+ * The text of a limit of version 2. crun divides a scope of systemd and limits the part that the container is in: that
+ * counts where the whole has no limit.
+ */
+const limitText = (file: string, { file: read }: Measured): string => {
+  const [whole, part] = [read(file), read(`container/${file}`)];
+  return part !== '' && (whole === '' || whole.startsWith('max')) ? part : whole;
+};
+const limit = (file: string, value: (text: string) => bigint): Source => ({
+  files: [file, `container/${file}`],
+  rows: (of) => [[[], value(limitText(file, of))]],
+});
+
 /** The metrics of a container on this machine, in a fixed order; only what it really can count. */
 export function containerFamilies(host: CountingHost): Family[] {
   return [cpu, memory, disk, processes, spec, hugepages, pressure].flatMap((group) => {
@@ -152,12 +165,12 @@ function disk({ add, has, when, version }: Builder): void {
 }
 
 /** Processes and what they hold. */
-function processes({ add, has, when, version }: Builder): void {
+function processes({ add, has, pick, when, version }: Builder): void {
   const pids = has('pids');
   const pidsFile = (name: string) => (version === 1 ? `pids/${name}` : name);
   add('GAUGE', 'processes', 'Number of processes running inside the container.', plain(({ processes }) => [[[], BigInt(processes.count)]]));
   add('GAUGE', 'threads', 'Number of threads running inside the container.', when(pids, one(pidsFile('pids.current'), numberIn)));
-  add('GAUGE', 'threads_max', 'Maximum number of threads allowed inside the container, infinity if value is zero.', when(pids, one(pidsFile('pids.max'), numberIn)));
+  add('GAUGE', 'threads_max', 'Maximum number of threads allowed inside the container, infinity if value is zero.', when(pids, pick(one('pids/pids.max', numberIn), limit('pids.max', numberIn))));
   add('GAUGE', 'file_descriptors', 'Number of open file descriptors for the container.', plain(({ processes }) => [[[], BigInt(processes.fileDescriptors)]]));
   add('GAUGE', 'sockets', 'Number of open sockets for the container.', plain(({ processes }) => [[[], BigInt(processes.sockets)]]));
   add('GAUGE', 'ulimits_soft', 'Soft ulimit values for the container root process; those that are unlimited are left out.', plain(({ limits }) => {
@@ -170,9 +183,9 @@ function processes({ add, has, when, version }: Builder): void {
 function spec({ add, has, pick, when, version, host }: Builder): void {
   const limited = has('memory');
   const cpuMax = (at: 0 | 1): Source => ({
-    files: ['cpu.max'],
-    rows: ({ file }) => {
-      const value = file('cpu.max').trim().split(' ')[at] ?? '';
+    files: ['cpu.max', 'container/cpu.max'],
+    rows: (of) => {
+      const value = limitText('cpu.max', of).trim().split(' ')[at] ?? '';
       return /^\d+$/.test(value) ? [[[], BigInt(value)]] : [];
     },
   });
@@ -181,11 +194,11 @@ function spec({ add, has, pick, when, version, host }: Builder): void {
   add('GAUGE', 'spec_cpu_quota', 'CPU quota of the container; left out when there is none.', when(has('cpu'), pick(quota, cpuMax(0))));
   add('GAUGE', 'spec_cpu_shares', 'CPU share of the container.', when(has('cpu'), pick(one('cpu/cpu.shares', numberIn), plain(({ cpuShares }) => [[[], cpuShares]]))));
   add('GAUGE', 'spec_memory_limit_bytes', 'Memory limit for the container, 0 for none.',
-    when(limited, one(version === 1 ? 'memory/memory.limit_in_bytes' : 'memory.max', limitIn)));
+    when(limited, pick(one('memory/memory.limit_in_bytes', limitIn), limit('memory.max', limitIn))));
   add('GAUGE', 'spec_memory_reservation_limit_bytes', 'Memory reservation limit for the container, 0 for none.',
     when(limited, one(version === 1 ? 'memory/memory.soft_limit_in_bytes' : 'memory.low', limitIn)));
   add('GAUGE', 'spec_memory_swap_limit_bytes', 'Memory swap limit for the container, 0 for none.',
-    when(limited && host.swapAccounting, one(version === 1 ? 'memory/memory.memsw.limit_in_bytes' : 'memory.swap.max', limitIn)));
+    when(limited && host.swapAccounting, pick(one('memory/memory.memsw.limit_in_bytes', limitIn), limit('memory.swap.max', limitIn))));
   add('GAUGE', 'start_time_seconds', 'Start time of the container since unix epoch in seconds.', plain(({ startedAtNs }) => [[[], startedAtNs / NANOS]]));
   add('GAUGE', 'last_seen', 'Last time a container was seen by the exporter.', plain(({ atNs }) => [[[], atNs / NANOS]]));
 }
