@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'rro-unsupported'
   | 'image-volume'
   | 'corrupt'
+  | 'inconsistent'
   | 'timeout'
   | 'cancelled'
   | 'internal';
@@ -22,7 +23,7 @@ export type ErrorKind =
 const kinds: ReadonlySet<string> = new Set<ErrorKind>([
   'invalid', 'not-found', 'exists', 'wrong-state', 'in-use', 'denied', 'exhausted', 'unsupported', 'newer-format', 'unavailable',
   'registry-unavailable', 'signature',
-  'rro-unsupported', 'image-volume', 'corrupt', 'timeout', 'cancelled', 'internal',
+  'rro-unsupported', 'image-volume', 'corrupt', 'inconsistent', 'timeout', 'cancelled', 'internal',
 ]);
 
 /** The one error type of the runtime: `message` says what was tried, on which id, and what to do. */

@@ -24,6 +24,7 @@ const codes: Record<ErrorKind, status> = {
   'rro-unsupported': status.UNKNOWN,
   'image-volume': status.UNKNOWN,
   corrupt: status.DATA_LOSS,
+  inconsistent: status.DATA_LOSS,
   timeout: status.DEADLINE_EXCEEDED,
   cancelled: status.CANCELLED,
   internal: status.INTERNAL,

@@ -14,14 +14,24 @@ export type Leases = {
   touchedAtNs(image: Image): bigint;
 };
 
-/** No leases. */
-export function createLeases(): Leases {
+/** So many touches beyond those of images that are here are kept. */
+const fewTouches = 64;
+
+/** No leases. `isKnown` says whether an image is here: the touches of those that went are forgotten now and then. */
+export function createLeases(isKnown: (imageId: string) => boolean): Leases {
   const claims = createClaims();
   const touches = new Map<string, bigint>();
+  let forgetAt = fewTouches;
+  const touch = (imageId: string): void => {
+    touches.set(imageId, wallClockNs());
+    if (touches.size < forgetAt) return;
+    for (const id of [...touches.keys()].filter((each) => !isKnown(each))) touches.delete(id);
+    forgetAt = 2 * touches.size + fewTouches;
+  };
   return {
     take: (imageId) => claims.take([imageId]),
     holders: (imageId) => (claims.has(imageId) ? ['a container that is being created, or a save'] : []),
-    touch: (imageId) => void touches.set(imageId, wallClockNs()),
+    touch,
     touchedAtNs: ({ id, pulledAtNs }) => touches.get(id) ?? pulledAtNs,
   };
 }

@@ -81,7 +81,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   await signatures.keepOnly(new Set([...records.catalog.list(), ...view.list()].flatMap(({ digests }) => digests.map(digestIn))));
   const http = createHttp();
   const verification = verifications(options.verification, { engine, http, temporary: layers.temporary, signatures });
-  const leases = createLeases();
+  const leases = createLeases((id) => view.byId(id) !== undefined);
   const { touch } = leases;
   const puller = createPuller({ ...options, verification, credentials, platform, records, view, additional, layers, conf, inTurn, dropUnused, touch });
   const holders = ({ id }: Image): string[] => [...options.usedBy(id), ...leases.holders(id)];
@@ -97,7 +97,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     allow: async (image, { name, namespace }) => (await verification(namespace)).atUse(image, usedAs(image, name, conf.current())),
     pulling: (reference) => pullsOf(reference, puller.progress.pulls(), conf),
     layersInFlight: puller.progress.layersInFlight,
-    load: (ask) => loadImages(ask, { engine, platform, limits: options.layerLimits, temporary: layers.temporary, install: puller.install }),
+    load: (ask) => loadImages(ask, { engine, platform, limits: options.layerLimits, temporary: layers.temporary, install: puller.install, verification: () => verification('') }),
     save: (references, signal) =>
       saveKept(references.map((reference) => saveAsk(reference, find(reference))), leases, (asks) =>
         saveImages(asks, { engine, temporary: layers.temporary, pathOf: pathIn }, signal),

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { tarEnd, tarHeader, tarPadding } from '../../host/tar.ts';
+import { tarHeader } from '../../host/tar.ts';
+import { blobPath, dockerOf, type Files, layoutOf, pieces, tarOf } from '../fixtures/archive.ts';
 import { digestOf } from '../manifest/digest.ts';
-import { buildArtifact, type BuiltImage, buildImage } from '../fixtures/image.ts';
+import { buildArtifact, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import type { Image } from '../records/record.ts';
 
@@ -15,43 +16,6 @@ test.beforeEach(async () => {
   opened = await openTestImages();
 });
 test.afterEach.always(() => opened.close());
-
-type Files = Record<string, string | Buffer>;
-
-/** A tar of those files, cut into pieces that are no blocks. */
-async function* tarOf(files: Files): AsyncGenerator<Buffer> {
-  const parts = Object.entries(files).flatMap(([name, content]) => {
-    const bytes = Buffer.from(content);
-    return [tarHeader(name, bytes.length), bytes, Buffer.alloc(tarPadding(bytes.length))];
-  });
-  yield* pieces(Buffer.concat([...parts, tarEnd]));
-}
-
-function* pieces(bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += 700) yield bytes.subarray(at, at + 700);
-}
-
-const blobPath = (digest: string): string => `blobs/${digest.replace(':', '/')}`;
-
-/** An OCI layout of the image. */
-function layoutOf({ top, manifests, blobs }: BuiltImage, annotations: object = {}): Files {
-  const index = { schemaVersion: 2, manifests: [{ mediaType: top.mediaType, digest: top.digest, size: top.bytes.length, annotations }] };
-  return {
-    ...Object.fromEntries([...manifests, ...blobs].map(({ digest, bytes }) => [blobPath(digest), bytes])),
-    'oci-layout': '{"imageLayoutVersion":"1.0.0"}',
-    'index.json': JSON.stringify(index),
-  };
-}
-
-/** A Docker archive of the image. */
-function dockerOf({ blobs: [config, ...layers] }: BuiltImage, tags: string[] | null): Files {
-  const names = layers.map((_, i) => `${i}/layer.tar`);
-  return {
-    ...Object.fromEntries(layers.map(({ bytes }, i) => [names[i] ?? '', bytes])),
-    'config.json': config!.bytes,
-    'manifest.json': JSON.stringify([{ Config: 'config.json', RepoTags: tags, Layers: names }]),
-  };
-}
 
 const load = (files: Files | AsyncIterable<Buffer>, name = ''): Promise<Image[]> =>
   opened.images.load({ archive: Symbol.asyncIterator in files ? (files as AsyncIterable<Buffer>) : tarOf(files as Files), name, signal });

@@ -8,6 +8,7 @@ import { type Descriptor, maxConfigBytes, maxManifestBytes } from '../manifest/m
 import { isDigest } from '../manifest/reference.ts';
 import type { ServedManifest } from '../registry/client.ts';
 import { type Json, listIn, objectIn, parseList, parseObject, textIn, textsIn } from '../manifest/shape.ts';
+import type { ArchiveForm } from '../policy/policy.ts';
 import type { Part, TarIndex } from './index.ts';
 
 /** One image of an archive: what it begins with, what it is called there, and the way to its blobs by digest. */
@@ -15,12 +16,15 @@ export type ArchivedImage = {
   top: ServedManifest;
   /** As written: whole references; none where the archive names none, or only a tag. */
   names: string[];
-  /** True when the manifest's digest is one that others know too. */
-  hasDigest: boolean;
+  /** The manifest of a Docker archive is made here: its digest is one that nobody else knows. */
+  form: ArchiveForm;
+  /** Digests of the manifests by which cosign attached signatures to images of the archive. */
+  signatures: readonly string[];
   content: Pick<Content, 'manifest' | 'blob'>;
   partOf(digest: string): Part;
 };
 
+const maxSignatures = 100;
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
 /** The images of an OCI layout (image-layout.md) or of a Docker archive. Throws `corrupt`, `unsupported`. */
@@ -42,14 +46,33 @@ async function imagesOfLayout(tar: TarIndex, index: Part): Promise<ArchivedImage
     present(isDigest(digest) ? tar.find(`blobs/${digest.replace(':', '/')}`) : undefined, `blob ${digest}`);
   const content = contentOf(tar, partOf);
   const list = listIn(parseObject((await tar.read(index, maxManifestBytes)).toString('utf8'), 'index.json')['manifests'], 'manifests');
+  const entries = list.map((item) => objectIn(item, 'manifests[]'));
+  const signatures = entries.filter(isSignature).map((entry) => textIn(entry['digest'], 'manifests[].digest')).slice(0, maxSignatures);
   const images = new Map<string, ArchivedImage>();
-  for (const entry of list.map((item) => objectIn(item, 'manifests[]'))) {
+  for (const entry of entries.filter((each) => !isAttachment(each))) {
     const digest = textIn(entry['digest'], 'manifests[].digest');
     const known = images.get(digest);
     const top = known?.top ?? { ...(await content.manifest(digest, never)), contentType: textIn(entry['mediaType'], 'manifests[].mediaType') };
-    images.set(digest, { top, names: [...(known?.names ?? []), ...namesIn(entry)], hasDigest: true, content, partOf });
+    images.set(digest, { top, names: [...(known?.names ?? []), ...namesIn(entry)], form: 'oci', signatures, content, partOf });
   }
   return [...images.values()];
+}
+
+/** As `cosign save` writes it, or as the tag of a registry was copied. */
+function isSignature(entry: Json): boolean {
+  const { kind, tag } = attachmentOf(entry);
+  return kind === 'dev.cosignproject.cosign/sigs' || /(^|:)sha256-[0-9a-f]{64}\.sig$/.test(tag);
+}
+
+/** What is attached to an image, and is none: signatures, attestations, bills of materials. */
+function isAttachment(entry: Json): boolean {
+  const { kind, tag } = attachmentOf(entry);
+  return /^dev\.cosignproject\.cosign\/(sigs|atts|sbom)/.test(kind) || /(^|:)sha256-[0-9a-f]{64}\.(sig|att|sbom)$/.test(tag);
+}
+
+function attachmentOf(entry: Json): { kind: string; tag: string } {
+  const annotations = objectIn(entry['annotations'] ?? {}, 'manifests[].annotations');
+  return { kind: textIn(annotations['kind'], 'annotation'), tag: textIn(annotations['org.opencontainers.image.ref.name'], 'annotation') };
 }
 
 /** containerd and Docker write the whole name into an annotation of their own; the standard one may hold a tag alone. */
@@ -90,7 +113,7 @@ async function imageOfDocker(tar: TarIndex, item: Json): Promise<ArchivedImage> 
   });
   const partOf = (digest: string): Part => present(parts.get(digest), `blob ${digest}`);
   const top = { json, contentType: manifestType, digest: digestOf(json) };
-  return { top, names: textsIn(item['RepoTags'], 'RepoTags'), hasDigest: false, content: contentOf(tar, partOf), partOf };
+  return { top, names: textsIn(item['RepoTags'], 'RepoTags'), form: 'docker', signatures: [], content: contentOf(tar, partOf), partOf };
 }
 
 function present(part: Part | undefined, what: string): Part {

@@ -9,7 +9,9 @@ import type { Installing } from '../pull/install.ts';
 import type { UnpackedLayer } from '../layers/layers.ts';
 import type { Platform } from '../manifest/manifest.ts';
 import type { Image, LoadAsk } from '../records/record.ts';
-import { nameOf, parseReference, repositoryOf } from '../manifest/reference.ts';
+import { nameOf, parseReference, type Reference, repositoryOf } from '../manifest/reference.ts';
+import { type Attached, signaturesOf } from '../policy/cosign.ts';
+import type { Verification } from '../policy/verification.ts';
 import { choose } from '../pull/resolve.ts';
 import { unpacked } from '../layers/unpack.ts';
 import { type ArchivedImage, imagesIn } from './images.ts';
@@ -22,6 +24,8 @@ export type LoadOptions = {
   limits: LayerLimits;
   temporary: () => string;
   install: (image: Installing, signal: AbortSignal) => Promise<Image>;
+  /** What the node's policy is now. */
+  verification: () => Promise<Verification>;
 };
 
 /**
@@ -71,18 +75,28 @@ async function loadAll(tar: TarIndex, { name, signal }: Omit<LoadAsk, 'archive'>
     const { artifactType } = chosen.manifest;
     if (artifactType !== '') throw new RuntimeError('unsupported', `the archive holds an artifact (${artifactType}): artifacts are pulled from registries alone`);
     const bring = (layer: LayerAsk, wanted: AbortSignal): Promise<UnpackedLayer> => unpack(layer, { tar, image, signal: wanted }, options);
-    const names = namesFor(image, name === '' ? image.names : [name]);
-    images.push(await options.install({ chosen, names, bring, watch: () => () => undefined }, signal));
+    const references = (name === '' ? image.names : [name]).map(parseReference);
+    const digests = [...new Set([image.top.digest, chosen.digest])];
+    const attached = await attachedTo(digests, image, signal);
+    await (await options.verification()).atLoad({ form: image.form, names: references, digests, attached });
+    images.push(await options.install({ chosen, names: namesFor(image, references), bring, watch: () => () => undefined }, signal));
   }
   return images;
 }
 
-function namesFor({ top, hasDigest }: ArchivedImage, given: readonly string[]): Name[] {
-  return given.map(parseReference).flatMap((reference) => {
+/** Signatures that name one of the digests; that they do is checked where they count. */
+async function attachedTo(digests: readonly string[], { signatures, content }: ArchivedImage, signal: AbortSignal): Promise<Attached[]> {
+  const found: Attached[] = [];
+  for (const digest of signatures) found.push(...(await signaturesOf((await content.manifest(digest, signal)).json, content, signal)));
+  return found.filter(({ payload }) => digests.some((digest) => payload.includes(digest)));
+}
+
+function namesFor({ top, form }: ArchivedImage, references: readonly Reference[]): Name[] {
+  return references.flatMap((reference) => {
     const byDigest = { name: `${repositoryOf(reference)}@${top.digest}`, listed: true };
     // A digest that was claimed and not proven is no name.
     const asked = reference.digest === '' ? [{ name: nameOf(reference), listed: true }] : [];
-    return hasDigest ? [...asked, byDigest] : asked;
+    return form === 'oci' ? [...asked, byDigest] : asked;
   });
 }
 

@@ -14,21 +14,21 @@ export function wantsSignatures(requirements: readonly Requirement[]): boolean {
   return requirements.some(({ type }) => type === 'signedBy' || type === 'sigstoreSigned');
 }
 
-/** Checks that all of the requirements are met; throws `signature` saying which is not and why. */
+/** Checks that all of the requirements are met; throws `signature` saying which is not and why. An image may have no name. */
 export async function check(
   requirements: readonly Requirement[],
-  reference: Reference,
+  reference: Reference | undefined,
   { signatures, openPgp }: { signatures: Signatures | undefined; openPgp: OpenPgp },
 ): Promise<void> {
   for (const requirement of requirements) {
     if (requirement.type === 'insecureAcceptAnything') continue;
     const why = requirement.type === 'reject' ? 'the policy rejects it' : await lack(requirement, reference, signatures, openPgp);
-    if (why !== undefined) throw new RuntimeError('signature', `image ${formatReference(reference)}: ${why}`);
+    if (why !== undefined) throw new RuntimeError('signature', `image ${reference === undefined ? (signatures?.digests[0] ?? '') : formatReference(reference)}: ${why}`);
   }
 }
 
 /** Why none of the signatures meets the requirement; undefined when one does. */
-async function lack(requirement: Signed, reference: Reference, signatures: Signatures | undefined, openPgp: OpenPgp): Promise<string | undefined> {
+async function lack(requirement: Signed, reference: Reference | undefined, signatures: Signatures | undefined, openPgp: OpenPgp): Promise<string | undefined> {
   const keys = await keysOf(requirement);
   const reasons: string[] = [];
   for await (const payload of payloads(requirement, signatures, keys, openPgp)) {
@@ -50,7 +50,7 @@ async function* payloads(requirement: Signed, signatures: Signatures | undefined
   for (const attached of signatures?.attached ?? []) yield isSignedBy(attached, known) ? attached.payload.toString('utf8') : undefined;
 }
 
-function mismatch(json: string, { identity }: Signed, reference: Reference, digests: readonly string[]): string | undefined {
+function mismatch(json: string, { identity }: Signed, reference: Reference | undefined, digests: readonly string[]): string | undefined {
   try {
     const payload = parsePayload(json);
     if (!digests.includes(payload.digest)) return `is of ${payload.digest}`;

@@ -19,8 +19,12 @@ export async function attachedSignatures(content: Pick<Content, 'manifest' | 'bl
     if (isKind(error, 'not-found')) return undefined;
     throw error;
   });
-  if (served === undefined) return [];
-  const layers = listIn(parseObject(served.json, 'the signatures')['layers'], 'layers').slice(0, maxSignatures);
+  return served === undefined ? [] : signaturesOf(served.json, content, signal);
+}
+
+/** The signatures that are the layers of a manifest. */
+export async function signaturesOf(manifest: string, content: Pick<Content, 'blob'>, signal: AbortSignal): Promise<Attached[]> {
+  const layers = listIn(parseObject(manifest, 'the signatures')['layers'], 'layers').slice(0, maxSignatures);
   const found: Attached[] = [];
   for (const item of layers) {
     const layer = objectIn(item, 'layers[]');

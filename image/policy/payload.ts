@@ -19,12 +19,13 @@ export function parsePayload(json: string): Payload {
   return { type, digest, reference };
 }
 
-/** True when what was signed under the name `signed` may be used as `reference`. */
-export function identityMatches(identity: SignedIdentity, signed: string, reference: Reference): boolean {
+/** True when what was signed under the name `signed` may be used as `reference`; what has no name has an exact identity or none. */
+export function identityMatches(identity: SignedIdentity, signed: string, reference: Reference | undefined): boolean {
   const same = (name: string): boolean => isSame(signed, name);
+  if (identity.type === 'exactReference') return same(identity.dockerReference);
+  if (identity.type === 'exactRepository') return repositoryIn(signed) === repositoryIn(identity.dockerRepository);
+  if (reference === undefined) return false;
   switch (identity.type) {
-    case 'exactReference': return same(identity.dockerReference);
-    case 'exactRepository': return repositoryIn(signed) === repositoryIn(identity.dockerRepository);
     case 'matchRepository': return repositoryIn(signed) === repositoryOf(reference);
     case 'matchExact': return reference.tag !== '' && same(formatReference(reference));
     case 'matchRepoDigestOrExact': return repoDigestOrExact(signed, reference);

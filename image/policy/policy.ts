@@ -15,23 +15,42 @@ export type Requirement =
   | { type: 'reject' }
   | { type: 'signedBy' | 'sigstoreSigned'; keyPaths: string[]; keyDatas: Buffer[]; identity: SignedIdentity };
 
-/** A policy.json: requirements by scope of the `docker` transport, and those of all else. */
-export type Policy = { scopes: ReadonlyMap<string, readonly Requirement[]>; fallback: readonly Requirement[] };
+/** What an archive is: the names of its transport in a policy begin so. */
+export type ArchiveForm = 'oci' | 'docker';
 
+/** A policy.json: requirements by scope of the `docker` transport, those of archives, and those of all else. */
+export type Policy = {
+  scopes: ReadonlyMap<string, readonly Requirement[]>;
+  archives: Readonly<Record<ArchiveForm, readonly Requirement[]>>;
+  fallback: readonly Requirement[];
+};
+
+const anything: readonly Requirement[] = [{ type: 'insecureAcceptAnything' }];
 /** What holds where no policy is written. */
-export const acceptAnything: Policy = { scopes: new Map(), fallback: [{ type: 'insecureAcceptAnything' }] };
+export const acceptAnything: Policy = { scopes: new Map(), archives: { oci: anything, docker: anything }, fallback: anything };
 
 /** Reads a policy.json; `path` names it in errors. What is not known is an error: a policy may not be taken for a milder one. */
 export function parsePolicy(json: string, path: string): Policy {
   try {
     const root = known(parseObject(json, 'the policy'), ['default', 'transports']);
     const transports = objectIn(root['transports'] ?? {}, 'transports');
-    const docker = objectIn(transports['docker'] ?? {}, 'transports.docker');
-    const scopes = new Map(Object.entries(docker).map(([scope, value]) => [scope, requirements(value, scope)] as const));
-    return { scopes, fallback: requirements(root['default'], 'default') };
+    const fallback = requirements(root['default'], 'default');
+    const ofArchive = (transport: string): Requirement[] => ofAllScopes(scopesIn(transports, transport), fallback);
+    const archives = { oci: ofArchive('oci-archive'), docker: ofArchive('docker-archive') };
+    return { scopes: scopesIn(transports, 'docker'), archives, fallback };
   } catch (error) {
     throw new RuntimeError('signature', whileDoing(`cannot read the policy ${path}`, error).message, error);
   }
+}
+
+function scopesIn(transports: Json, transport: string): Map<string, Requirement[]> {
+  const scopes = Object.entries(objectIn(transports[transport] ?? {}, `transports.${transport}`));
+  return new Map(scopes.map(([scope, value]) => [scope, requirements(value, scope)] as const));
+}
+
+/** The path that an archive comes from is not known here: what holds for any path must be met. */
+function ofAllScopes(scopes: ReadonlyMap<string, Requirement[]>, fallback: Requirement[]): Requirement[] {
+  return [...scopes.values(), ...(scopes.has('') ? [] : [fallback])].flat();
 }
 
 /** The requirements of the closest scope: the reference itself, its repository, what holds it, `*.` of its host, the default. */

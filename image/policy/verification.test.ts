@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isKind } from '../../api/errors.ts';
-import { digestOf } from '../manifest/digest.ts';
 import { type BuiltImage, buildImage } from '../fixtures/image.ts';
 import { openTestImages, type Opened } from '../fixtures/opened.ts';
 import { startTestRegistry, type TestRegistry } from '../fixtures/registry.ts';
+import { cosignSignature, payloadOf, sigstore } from '../fixtures/signature.ts';
 
 type Stage = Opened & { registry: TestRegistry; image: BuiltImage; name: string };
 
@@ -35,25 +35,12 @@ async function refused(t: ExecutionContext, work: Promise<unknown>, message: Reg
   t.true(isKind(error, 'signature'), String(error));
 }
 
-const payloadOf = (type: string, reference: string, digest: string): string =>
-  JSON.stringify({ critical: { identity: { 'docker-reference': reference }, image: { 'docker-manifest-digest': digest }, type }, optional: {} });
-
 /** Attaches a signature as `cosign sign --key` does. */
-function attach({ registry }: Stage, { reference, digest, key }: { reference: string; digest: string; key: KeyObject }): void {
-  const payload = Buffer.from(payloadOf('cosign container image signature', reference, digest));
-  const blob = { digest: digestOf(payload), bytes: payload, mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json' };
-  const signature = sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', payload, key).toString('base64');
-  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-  const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(Buffer.from('{}')), size: 2 };
-  const layers = [{ mediaType: blob.mediaType, digest: blob.digest, size: payload.length, annotations: { 'dev.cosignproject.cosign/signature': signature } }];
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers }));
-  const top = { digest: digestOf(bytes), bytes, mediaType };
-  registry.serve('a/b', `${digest.replace(':', '-')}.sig`, { top, manifests: [top], blobs: [blob], id: '', diffIds: [] });
+function attach({ registry }: Stage, signed: { reference: string; digest: string; key: KeyObject }): void {
+  registry.serve('a/b', `${signed.digest.replace(':', '-')}.sig`, cosignSignature(signed));
 }
 
 const ecdsa = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const pem = (key: KeyObject): string => Buffer.from(key.export({ type: 'spki', format: 'pem' })).toString('base64');
-const sigstore = (key: KeyObject, more: object = {}): object => ({ type: 'sigstoreSigned', keyData: pem(key), signedIdentity: { type: 'matchRepository' }, ...more });
 
 test('without a policy every image is pulled, with one that rejects none is and nothing of it is fetched', async (t) => {
   const s = await stage(t);

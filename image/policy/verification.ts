@@ -9,10 +9,10 @@ import { digestIn, formatReference, type Reference } from '../manifest/reference
 import type { Http } from '../registry/http.ts';
 import type { Found } from '../pull/resolve.ts';
 import { check, wantsSignatures } from './check.ts';
-import { attachedSignatures } from './cosign.ts';
+import { type Attached, attachedSignatures } from './cosign.ts';
 import { openPgp } from './gpg.ts';
 import { lookasideSignatures } from './lookaside.ts';
-import { acceptAnything, parsePolicy, type Policy, requirementsFor } from './policy.ts';
+import { acceptAnything, type ArchiveForm, parsePolicy, type Policy, requirementsFor } from './policy.ts';
 import type { Signatures, SignatureStore } from './signatures.ts';
 import { askVerifiers } from './verifiers.ts';
 
@@ -30,12 +30,17 @@ export type VerificationOptions = {
   verifierTimeoutMs: number;
 };
 
+/** An image of an archive: the names that it gets, the digests of its list and manifest, and what cosign attached. */
+export type Loaded = { form: ArchiveForm; names: readonly Reference[]; digests: string[]; attached: Attached[] };
+
 /** The policy of one namespace at one time. */
 export type Verification = {
   /** Equal for policies that are the same. */
   key: string;
   /** Throws `signature` unless what was found may be pulled; `manifestDigest` is asked when a list itself is not signed. */
   atPull(found: Found, manifestDigest: () => Promise<string>, signal: AbortSignal): Promise<void>;
+  /** Throws `signature` unless what came in an archive may be here; keeps the signatures that came with it. */
+  atLoad(loaded: Loaded): Promise<void>;
   /** Throws `signature` unless the image, which is here, may be used under one of these names. */
   atUse(image: Image, names: readonly Reference[]): Promise<void>;
 };
@@ -67,6 +72,12 @@ export function verifications(
         const descriptor = { mediaType: top.contentType.split(';', 1)[0] ?? '', digest: top.digest, size: Buffer.byteLength(top.json) };
         await askVerifiers({ name: formatReference(reference), descriptor }, { engine, directory: options.verifiers, timeoutMs: options.verifierTimeoutMs });
       },
+      async atLoad({ form, names, digests, attached }) {
+        const [top = ''] = digests;
+        const found = { digests, simple: [], attached };
+        for (const reference of names.length === 0 ? [undefined] : names) await check(policy.archives[form], reference, { signatures: found, openPgp: gpg });
+        if (attached.length > 0) await signatures.save(together([found, signatures.of(top) ?? found]));
+      },
       async atUse(image, names) {
         const failures: unknown[] = [];
         if (names.length === 0 && policy.scopes.size === 0 && policy.fallback.every(({ type }) => type === 'insecureAcceptAnything')) return;
@@ -88,8 +99,13 @@ export function verifications(
 function signaturesOf(image: Image, reference: Reference, store: SignatureStore): Signatures | undefined {
   const digests = [reference.digest, ...image.digests.map(digestIn)].filter((each) => each !== '');
   const found = digests.flatMap((digest) => store.of(digest) ?? []);
-  if (found.length === 0) return undefined;
-  return { digests: found.flatMap((each) => each.digests), simple: found.flatMap(({ simple }) => simple), attached: found.flatMap(({ attached }) => attached) };
+  return found.length === 0 ? undefined : together(found);
+}
+
+/** What all of them hold, the same signature once. */
+function together(found: readonly Signatures[]): Signatures {
+  const once = <T>(items: readonly T[]): T[] => [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
+  return { digests: once(found.flatMap((each) => each.digests)), simple: once(found.flatMap(({ simple }) => simple)), attached: once(found.flatMap(({ attached }) => attached)) };
 }
 
 async function policyFor(namespace: string, options: VerificationOptions): Promise<{ policy: Policy; key: string }> {

@@ -20,7 +20,7 @@ const neverMs = 365 * 86_400_000;
 
 /**
  * Has the engine fetch, verify and unpack one layer below a new `temporary()` path; begun anew if the engine dies, and at
- * the next registry where one served wrong bytes.
+ * the next registry where one served wrong bytes. What is `inconsistent` is so wherever it comes from.
  */
 export async function fetchLayer(layer: LayerAsk, options: FetchOptions): Promise<UnpackedLayer> {
   const locations = options.content.locations(layer.descriptor.digest, options.signal);

@@ -117,7 +117,7 @@ const refused: [title: string, built: BuiltImage, kind: ErrorKind, message: RegE
   [
     'a wrong diffID',
     buildImage({ layers: [{ a: '1' }], diffIds: [`sha256:${'1'.repeat(64)}`] }),
-    'corrupt',
+    'inconsistent',
     /sha256:1111/,
   ],
   [

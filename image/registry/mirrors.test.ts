@@ -86,6 +86,15 @@ test.serial('a mirror that serves other bytes than the manifest names is left fo
   t.deepEqual(opened.kept().filter((name) => name.startsWith('tmp/')), []);
 });
 
+test.serial('a layer whose content is not what the configuration says is refused at once: no other registry has it otherwise', async (t) => {
+  const lying = buildImage({ layers: [{ a: '1' }], diffIds: [`sha256:${'1'.repeat(64)}`] });
+  for (const registry of [mirror, origin]) registry.serve('team/app', 'v1', lying);
+  const error = await t.throwsAsync(pull(), { message: /diffID should be sha256:1111.*the blob is the one that the manifest names/ });
+  t.true(isKind(error, 'inconsistent'), String(error));
+  t.deepEqual([origin.seen, opened.kept()], [[], []]);
+  t.is(mirror.seen.filter(({ path, range }) => path.endsWith(lying.blobs[1]?.digest ?? '') && range !== 'bytes=0-0').length, 1);
+});
+
 test.serial('a mirror that goes silent in the middle of a layer is left within the time that is set, the layer gone on with elsewhere', async (t) => {
   const impatient = await openTestImages({ stallMs: 300 });
   impatient.writeConf(readFileSync(join(opened.root, 'registries.conf'), 'utf8'));

@@ -27,3 +27,8 @@ pub fn unwrap(error: io::Error) -> FrameError {
         Err(error) => FrameError::new("corrupt", format!("cannot decompress: {error}")),
     }
 }
+
+/// The same fault of a blob that is the one asked for: `inconsistent`, as no registry has another.
+pub fn of_the_image(error: FrameError) -> FrameError {
+    FrameError::new("inconsistent", format!("{}, and the blob is the one that the manifest names", error.message))
+}

@@ -99,7 +99,7 @@ fn fill(mut chunk: Vec<u8>, tar: &mut impl Read) -> io::Result<Vec<u8>> {
 /// Undecodable bytes are most often a blob that is not the one asked for, and its digest says so best.
 fn blame(error: FrameError, mut blob: Summed<Source>) -> FrameError {
     if error.kind == "corrupt" && io::copy(&mut blob, &mut io::sink()).is_ok() {
-        return blob.into_sum().check("blob").err().unwrap_or(error);
+        return blob.into_sum().check("blob").err().unwrap_or_else(|| fault::of_the_image(error));
     }
     error
 }

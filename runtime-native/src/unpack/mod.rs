@@ -41,7 +41,7 @@ use crate::frame::FrameError;
 /// `progress` is told the blob's bytes so far, at most ten times a second; `cancelled` is looked at as often. `sources`
 /// is asked when the source of `ask` fails for good: the blob goes on from the next one at the same byte.
 /// On any error nothing is left at the target. Kinds: `denied`, `not-found`, `registry-unavailable`, `unavailable`
-/// (the registry), `corrupt`, `invalid`, `unsupported` (the layer), `exhausted` (a limit, the disk), `exists`,
+/// (the registry), `corrupt`, `inconsistent` (whoever serves it), `invalid`, `unsupported` (the layer), `exhausted` (a limit, the disk), `exists`,
 /// `cancelled`.
 pub fn fetch_layer(
     ask: &FetchLayerAsk,

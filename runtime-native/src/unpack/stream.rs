@@ -139,7 +139,10 @@ impl BufRead for TarStream<'_> {
             self.account.pay();
             match self.next_part().map_err(fault::wrap)? {
                 Part::Bytes(chunk) => self.take_in(chunk),
-                Part::End => self.sum.take().map_or(Ok(()), |sum| sum.check("diffID")).map_err(fault::wrap)?,
+                Part::End => {
+                    let proven = self.sum.take().map_or(Ok(()), |sum| sum.check("diffID"));
+                    proven.map_err(|error| fault::wrap(fault::of_the_image(error)))?;
+                }
                 Part::Failed(error) => return Err(fault::wrap(error)),
             }
         }

@@ -73,7 +73,7 @@ fn a_blob_of_another_size_or_content_is_corrupt() {
 }
 
 #[test]
-fn a_good_blob_with_a_wrong_diff_id_or_unreadable_compression_is_corrupt() {
+fn a_good_blob_with_a_wrong_diff_id_or_unreadable_compression_is_inconsistent() {
     let tar = noise(1000);
     let garbage = [gzip(&tar).as_slice(), b"garbage"].concat();
     let truncated = gzip(&tar)[..500].to_vec();
@@ -87,7 +87,7 @@ fn a_good_blob_with_a_wrong_diff_id_or_unreadable_compression_is_corrupt() {
         let (scratch, body) = (Scratch::new(), blob.clone());
         let server = Server::start(move |_, request, connection| serve(&body, request, connection));
         let error = refusal(&scratch, &ask(&scratch, server.port(), &blob, Gzip, diff_of));
-        assert_eq!(error.kind, "corrupt");
+        assert_eq!(error.kind, "inconsistent");
         assert!(error.message.contains(told), "{}", error.message);
     }
 }
