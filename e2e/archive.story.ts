@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { berth, mustBerth } from './harness/cli.ts';
-import { busybox, containerConfig, createContainer, exitOf, logLines, runPod } from './harness/pod.ts';
+import { busybox, containerConfig, createContainer, exitOf, logLines, removePod, runPod } from './harness/pod.ts';
 import { repository } from './harness/paths.ts';
 import { until } from './harness/process.ts';
 import { execute } from './harness/run.ts';
@@ -28,6 +28,12 @@ const skopeo = (...args: string[]): Promise<string> => must('skopeo', '--insecur
 const own = ['--root', join(scratch, 'containers'), '--runroot', join(scratch, 'run'), '--storage-driver', 'vfs'];
 const podman = (...args: string[]): Promise<string> => must('podman', ...own, '--cgroup-manager', 'cgroupfs', ...args);
 const buildah = (...args: string[]): Promise<string> => must('buildah', ...own, ...args);
+
+/** So that no container uses an image any more. */
+async function endPods(): Promise<void> {
+  const { daemon } = stage();
+  for (const { id } of (await daemon.cri.call('ListPodSandbox', {})).items) await removePod(daemon, id);
+}
 
 /** The first line that a container of the image prints, and its exit code. */
 async function runOf(t: ExecutionContext, image: string, script: string): Promise<string> {
@@ -100,6 +106,44 @@ test.serial('archives that skopeo and buildah write load and run', async (t) => 
   t.is(await runOf(t, 'quay.io/theirs/built:1', 'stat -c %s /kept/oci.tar'), String(statSync(oci).size));
   const labelled = JSON.parse(await mustBerth(daemon, 'images', '--json', '--filter', 'label=made=by-buildah')) as { tags: string[] }[];
   t.deepEqual(labelled.map(({ tags }) => tags), [['quay.io/theirs/built:1']]);
+});
+
+test.serial('archives that podman saves in either format load and run, one of several images too, and so does what buildah pushes', async (t) => {
+  const { daemon } = stage();
+  const [one, two] = ['quay.io/theirs/one:1', 'quay.io/theirs/two:1'];
+  await podman('tag', busybox, one);
+  const container = await buildah('from', one);
+  await buildah('config', '--label', 'made=two', container);
+  await buildah('commit', container, two);
+  const loads = async (t: ExecutionContext, path: string, names: string[]): Promise<void> => {
+    const lines = (await mustBerth(daemon, 'load', '-i', path)).split('\n');
+    t.deepEqual(lines.map((line) => line.split(' ')[1]).sort(), names);
+    for (const name of names) t.is(await runOf(t, name, `echo ${name}`), name);
+    await endPods();
+    for (const line of new Set(lines.map((each) => each.split(' ')[0] ?? ''))) await mustBerth(daemon, 'rmi', line);
+  };
+  const saved = (name: string): string => join(scratch, `podman-${name}`);
+  for (const format of ['docker-archive', 'oci-archive', 'oci-dir']) {
+    await podman('save', '--format', format, '-o', saved(format), one);
+    await loads(t, saved(format), [one]);
+  }
+  await podman('save', '--multi-image-archive', '-o', saved('several'), one, two);
+  await loads(t, saved('several'), [one, two]);
+  await buildah('push', two, `oci-archive:${saved('pushed')}:quay.io/theirs/pushed:1`);
+  await loads(t, saved('pushed'), ['quay.io/theirs/pushed:1']);
+  await daemon.cri.call('PullImage', { image: { image: busybox } });
+});
+
+test.serial('what berth saves of several images podman loads, each under its names', async (t) => {
+  const { daemon } = stage();
+  const layers = 'docker.io/berth/layers:1';
+  await daemon.cri.call('PullImage', { image: { image: layers } });
+  const file = join(scratch, 'several.tar');
+  await mustBerth(daemon, 'save', '-o', file, busybox, layers);
+  await podman('rmi', '--all', '--force');
+  await podman('load', '-i', file);
+  const names = (await podman('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n');
+  t.deepEqual(names.sort(), [layers, busybox].sort());
 });
 
 test.serial('what is no archive, and a file that is not there, are refused in one line; a save that fails leaves no file', async (t) => {

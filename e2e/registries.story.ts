@@ -22,6 +22,7 @@ let tinyproxy: Running;
 let registry: Registry;
 let open: TlsFront;
 let guarded: TlsFront;
+let trusted: TlsFront;
 
 test.before(async () => {
   mkdirSync(certs);
@@ -31,6 +32,7 @@ test.before(async () => {
   registry = await startRegistry({ directory: folder, storage: (await imageStore()).storage });
   open = await startTlsFront({ directory: folder, address, behind: registry.host });
   guarded = await startTlsFront({ directory: folder, address, behind: registry.host, key });
+  trusted = await startTlsFront({ directory: folder, address, behind: registry.host });
   proxyPort = await freePort();
   const config = join(folder, 'tinyproxy.conf');
   writeFileSync(config, `Port ${proxyPort}\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nBasicAuth node secret-of-proxy\nLogLevel Connect\n`);
@@ -38,13 +40,14 @@ test.before(async () => {
   await ready(tinyproxy, () => listens('127.0.0.1', proxyPort));
   process.env['HTTPS_PROXY'] = `http://node:secret-of-proxy@127.0.0.1:${proxyPort}`;
   process.env['NO_PROXY'] = guarded.host;
+  process.env['SSL_CERT_FILE'] = trusted.ca;
 });
 const stage = story({ images: [], daemon: { args: ['--certs-dirs', certs] } });
 test.afterEach.always(() => {
   for (const host of [open.host, guarded.host, registry.host, '_default']) rmSync(join(certs, host), { recursive: true, force: true });
 });
 test.after.always('the servers end', async () => {
-  for (const server of [tinyproxy, open, guarded, registry]) await server?.stop();
+  for (const server of [tinyproxy, open, guarded, trusted, registry]) await server?.stop();
   ip('link', 'delete', device);
   rmSync(folder, { recursive: true });
 });
@@ -69,6 +72,11 @@ test('a registry is believed when certs.d has its authority, and all of the pull
   const connects = readFileSync(tinyproxy.logPath, 'utf8').slice(before).match(/CONNECT \S+/g) ?? [];
   t.true(connects.length >= 2, 'both the daemon and its engine ask by way of it');
   t.deepEqual([...new Set(connects)], [`CONNECT ${open.host}`]);
+});
+
+test('a registry is believed whose authority is in the file of the environment, by daemon and engine', async (t) => {
+  t.false(existsSync(join(certs, trusted.host)));
+  await t.notThrowsAsync(pull(trusted.host));
 });
 
 test('a registry gets the client certificate of certs.d and the headers of hosts.toml', async (t) => {

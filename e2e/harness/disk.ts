@@ -2,10 +2,10 @@ import { execFileSync, spawn } from 'node:child_process';
 
 const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
-/** Makes an ext4 file system of `size` (as truncate(1) takes it) in the new file `disk` and mounts it at `target`. */
-export function mountDisk(disk: string, target: string, { size, options = [] }: { size: string; options?: readonly string[] }): void {
+/** Makes an ext4 file system of `size` (as truncate(1) takes it) in the new file `disk` and mounts it at `target`; `inodes`: how many it has. */
+export function mountDisk(disk: string, target: string, { size, inodes, options = [] }: { size: string; inodes?: number; options?: readonly string[] }): void {
   run('truncate', '-s', size, disk);
-  run('mkfs.ext4', '-q', '-F', disk);
+  run('mkfs.ext4', '-q', '-F', ...(inodes === undefined ? [] : ['-N', `${inodes}`]), disk);
   run('mount', '-o', ['loop', ...options].join(','), disk, target);
 }
 

@@ -19,6 +19,7 @@ mod throttle;
 mod tree;
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,14 +36,15 @@ pub use self::throttle::give_way;
 use self::tree::{Contents, Tree};
 pub use self::tree::{OPAQUE, is_kept, is_whiteout};
 use crate::frame::FrameError;
+use rustix::fs::statvfs;
 
 /// Fetches the blob of `ask`, checks its digest, size and diffID, and unpacks it below `ask.target`, which it makes.
 ///
 /// `progress` is told the blob's bytes so far, at most ten times a second; `cancelled` is looked at as often. `sources`
 /// is asked when the source of `ask` fails for good: the blob goes on from the next one at the same byte.
 /// On any error nothing is left at the target. Kinds: `denied`, `not-found`, `registry-unavailable`, `unavailable`
-/// (the registry), `corrupt`, `inconsistent` (whoever serves it), `invalid`, `unsupported` (the layer), `exhausted` (a limit, the disk), `exists`,
-/// `cancelled`.
+/// (the registry), `corrupt`, `inconsistent` (whoever serves it), `invalid`, `unsupported` (the layer), `exhausted` (a
+/// limit, the disk), `exists`, `cancelled`.
 pub fn fetch_layer(
     ask: &FetchLayerAsk,
     sources: Arc<dyn Sources>,
@@ -89,11 +91,23 @@ fn fetch_and_unpack(
     cancelled: &AtomicBool,
 ) -> Result<FetchedLayer, FrameError> {
     let stream = TarStream::start(ask, sources, flow.clone(), progress, cancelled)?;
-    let tree = Tree::create(&ask.target, ask.limits)?;
-    fill(ask, stream, tree).inspect_err(|_| {
+    let full = |error| naming_inodes(error, Path::new(&ask.target));
+    let tree = Tree::create(&ask.target, ask.limits).map_err(full)?;
+    fill(ask, stream, tree).map_err(full).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.
         let _ = fs::remove_dir_all(&ask.target);
     })
+}
+
+/// A file system without inodes left says that it has no space, which df(1) denies.
+fn naming_inodes(error: FrameError, target: &Path) -> FrameError {
+    let left = target.parent().and_then(|folder| statvfs(folder).ok());
+    match left {
+        Some(left) if error.kind == "exhausted" && left.f_files > 0 && left.f_favail == 0 => {
+            FrameError::new(&error.kind, format!("{}; no inodes are left there", error.message))
+        }
+        _ => error,
+    }
 }
 
 fn fill(ask: &FetchLayerAsk, stream: TarStream<'_>, mut tree: Tree) -> Result<FetchedLayer, FrameError> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::sync::atomic::AtomicBool;
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
 use super::archive::{file, tar};
 use super::scratch::Scratch;
 use super::transfer::{gzip, hex};
@@ -56,4 +58,35 @@ fn a_file_that_ends_early_and_content_of_another_digest_are_refused() {
     assert_eq!(other.kind, "corrupt");
     assert!(other.message.contains("diffID should be"), "{}", other.message);
     assert_eq!(scratch.outside(), ["archive"]);
+}
+
+#[test]
+fn a_file_system_without_inodes_left_is_told_apart_from_a_full_one() {
+    let files: Vec<String> = (0..20).map(|name| name.to_string()).collect();
+    let content = tar(&files.iter().map(|name| file(name, b"")).collect::<Vec<_>>());
+    let scratch = Scratch::new();
+    let (archive, room) = (scratch.outside_at("archive"), scratch.outside_at("room"));
+    fs::write(&archive, &content).unwrap();
+    fs::create_dir(&room).unwrap();
+    mount("tmpfs", &room, "tmpfs", MountFlags::empty(), c"nr_inodes=10").unwrap();
+    let ask = UnpackLayerAsk {
+        path: archive.to_str().unwrap().to_owned(),
+        offset: 0,
+        digest: hex("sha256", &content),
+        size_bytes: content.len() as u64,
+        compression: Compression::None,
+        diff_id: hex("sha256", &content),
+        target: room.join("layer").to_str().unwrap().to_owned(),
+        limits: Limits::default(),
+    };
+    let outcome = crate::unpack::unpack_layer(&ask, &|_| (), &AtomicBool::new(false));
+    let left = fs::read_dir(&room).unwrap().count();
+    unmount(&room, UnmountFlags::DETACH).unwrap();
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind.as_str(), left), ("exhausted", 0));
+    assert!(
+        error.message.ends_with("No space left on device (os error 28); no inodes are left there"),
+        "{}",
+        error.message
+    );
 }
