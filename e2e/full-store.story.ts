@@ -51,13 +51,20 @@ function leaveNoRecord(): () => void {
   return () => rmSync(filler);
 }
 
-/** Whatever `work` fails by, the store is afterwards as it was, the daemon runs pods, and with room `work` succeeds. */
-async function refusedForNow(t: ExecutionContext, giveBack: () => void, work: () => Promise<unknown>, image: string, failure: (outcome: unknown) => void): Promise<void> {
+/** What brings the image where there is no room; `failure` looks at what came of that. */
+type Attempt = { image: string; work: () => Promise<unknown>; failure: (outcome: unknown) => void };
+
+const nothingGoing = (): Promise<void> => until(() => readdirSync(folder('tmp')).length === 0, 30_000, 'what was unpacked to be gone');
+
+/** Once `fill` has taken the room, the attempt fails, the store is as it was, the daemon runs pods; with room again it succeeds. */
+async function refusedForNow(t: ExecutionContext, fill: () => () => void, { image, work, failure }: Attempt): Promise<void> {
   const { daemon } = stage();
+  await nothingGoing();
+  const giveBack = fill();
   const [before, layers] = [free(), readdirSync(folder('layers'))];
   try {
     failure(await work().catch((error: unknown) => error));
-    await until(() => readdirSync(folder('tmp')).length === 0, 30_000, 'what was unpacked to be gone');
+    await nothingGoing();
     t.deepEqual(readdirSync(folder('layers')), layers);
     const { images } = await daemon.cri.call('ListImages', {});
     t.false(images.some(({ repo_tags }) => repo_tags.includes(image)));
@@ -81,11 +88,12 @@ const exhausted = (t: ExecutionContext, message: RegExp) => (outcome: unknown): 
 };
 
 test.serial('a pull whose record finds the disk full is as if it had not been, and is told by the file that could not be written', async (t) => {
-  await refusedForNow(t, leaveNoRecord(), () => pull(small), small, exhausted(t, /cannot pull docker\.io\/berth\/layers:1: cannot write \S+\/images\/\S+\.json: .*no space/i));
+  const failure = exhausted(t, /cannot pull docker\.io\/berth\/layers:1: cannot write \S+\/images\/\S+\.json: .*no space/i);
+  await refusedForNow(t, leaveNoRecord, { image: small, work: () => pull(small), failure });
 });
 
 test.serial('a pull that takes the last inode says so, gives all of them back, and the daemon goes on', async (t) => {
-  await refusedForNow(t, leaveInodes(1500), () => pull(bulk), bulk, exhausted(t, /cannot pull docker\.io\/berth\/bulk:1.*no space left/i));
+  await refusedForNow(t, () => leaveInodes(1500), { image: bulk, work: () => pull(bulk), failure: exhausted(t, /cannot pull docker\.io\/berth\/bulk:1.*no space left/i) });
 });
 
 test.serial('a load that fills the disk while it is kept, while it is unpacked or by its record leaves nothing, and the daemon goes on', async (t) => {
@@ -94,15 +102,18 @@ test.serial('a load that fills the disk while it is kept, while it is unpacked o
   await pull(bulk);
   await mustBerth(daemon, 'save', '-o', archive, bulk);
   await removeImage(daemon, bulk);
-  await until(() => readdirSync(folder('tmp')).length === 0, 30_000, 'the layers to be gone');
   const bytes = statSync(archive).size;
   const load = async (): Promise<string> => {
     const { code, stdout, stderr } = await berth(daemon, 'load', '-i', archive);
     if (code !== 0) throw new Error(`${code}: ${stderr}`);
     return stdout;
   };
-  const told = (message: RegExp) => (outcome: unknown): void => void t.regex(String(outcome), message);
-  await refusedForNow(t, leaveBytes(bytes >> 1), load, bulk, told(/^Error: 1: berth load: cannot load the archive: no room to keep it meanwhile: .*no space/i));
-  await refusedForNow(t, leaveBytes(bytes + (20 << 20)), load, bulk, told(/^Error: 1: berth load: cannot load the archive: .*layer sha256.*no space/i));
-  await refusedForNow(t, leaveNoRecord(), load, bulk, told(/^Error: 1: berth load: cannot load the archive: cannot write \S+\/images\/\S+\.json: .*no space/i));
+  const attempt = (why: string): Attempt => ({
+    image: bulk,
+    work: load,
+    failure: (outcome) => void t.regex(String(outcome), new RegExp(`^Error: 1: berth load: cannot load the archive: ${why}.*no space`, 'i')),
+  });
+  await refusedForNow(t, () => leaveBytes(bytes >> 1), attempt('no room to keep it meanwhile: '));
+  await refusedForNow(t, () => leaveBytes(bytes + (20 << 20)), attempt('layer sha256:'));
+  await refusedForNow(t, leaveNoRecord, attempt('cannot write \\S+/images/\\S+\\.json: '));
 });

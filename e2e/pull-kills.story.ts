@@ -28,7 +28,7 @@ const prepare = ({ root }: { root: string }): void => {
 const stage = story({ images: [], daemon: { prepare } });
 let mirrored: Mirrored | undefined;
 test.before('an image is there by mirrors only', async () => {
-  mirrored = await serveByMirrors(stage().daemon, { repository: 'berth/wide', sizeBytes: 40 << 20, bytesPerSecond: 24 << 20 });
+  mirrored = await serveByMirrors(stage().daemon, { repository: 'berth/wide', sizeBytes: 40 << 20, bytesPerSecond: 10 << 20 });
 });
 test.after.always('the mirrors end', () => mirrored?.close());
 
