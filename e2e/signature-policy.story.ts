@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { berth, mustBerth } from './harness/cli.ts';
 import { busybox, containerConfig, createContainer, runPod } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
@@ -51,4 +52,17 @@ test.serial('the policy of the pod\'s namespace holds instead, for images mounte
   const mounts = [{ container_path: '/vol', image: { image: data }, readonly: true }];
   await t.throwsAsync(createContainer(daemon, pod, containerConfig('c', ['sh'], { mounts })), { message: refusal });
   await createContainer(daemon, pod, containerConfig('c', ['sh']));
+});
+
+test.serial('berth load is told in one line that the policy lets no archive in, and loads what it lets in', async (t) => {
+  const { daemon } = stage();
+  const archive = join(folder, 'saved.tar');
+  await mustBerth(daemon, 'save', '-o', archive, data);
+  await mustBerth(daemon, 'rmi', data);
+  writeFileSync(join(folder, 'policy.json'), JSON.stringify({ default: accept, transports: { 'oci-archive': { '': [{ type: 'reject' }] } } }));
+  const { code, stderr } = await berth(daemon, 'load', '-i', archive);
+  t.is(code, 1);
+  t.regex(stderr, /^berth load: .*cannot load the archive: image docker\.io\/berth\/data-flat:1: the policy rejects it\n$/);
+  writePolicy({});
+  t.is((await mustBerth(daemon, 'load', '-i', archive)).split(' ')[1], data);
 });
