@@ -84,11 +84,19 @@ async function loadAll(tar: TarIndex, { name, signal }: Omit<LoadAsk, 'archive'>
   return images;
 }
 
+/** So many signatures of one image count; those of others in the same archive come beside. */
+const maxAttached = 64;
+
 /** Signatures that name one of the digests; that they do is checked where they count. */
 async function attachedTo(digests: readonly string[], { signatures, content }: ArchivedImage, signal: AbortSignal): Promise<Attached[]> {
   const found: Attached[] = [];
-  for (const digest of signatures) found.push(...(await signaturesOf((await content.manifest(digest, signal)).json, content, signal)));
-  return found.filter(({ payload }) => digests.some((digest) => payload.includes(digest)));
+  for (const digest of signatures) {
+    const { json } = await content.manifest(digest, signal);
+    const all = await signaturesOf(json, content, signal);
+    found.push(...all.filter(({ payload }) => digests.some((each) => payload.includes(each))));
+    if (found.length >= maxAttached) break;
+  }
+  return found.slice(0, maxAttached);
 }
 
 function namesFor({ top, form }: ArchivedImage, references: readonly Reference[]): Name[] {
