@@ -43,9 +43,12 @@ export function connect(socket: string): Daemon {
     stream: <Name extends Streamed>(name: Name, request: object) => {
       const { path: rpc, requestSerialize, responseDeserialize } = methods[name];
       const replies = client.makeServerStreamRequest(rpc, requestSerialize, responseDeserialize as (bytes: Buffer) => object, request);
-      // An error that comes before anybody reads is told to the first who does.
-      replies.on('error', () => undefined);
-      return repliesOf(replies as ClientReadableStream<AllRpcs[Name]['reply']>, path);
+      // One that comes before anybody reads would be lost, and what was told until then be taken for all.
+      const told: { failure?: ServiceError } = {};
+      replies.on('error', (error: ServiceError) => {
+        told.failure ??= error;
+      });
+      return repliesOf(replies as ClientReadableStream<AllRpcs[Name]['reply']>, told, path);
     },
     send: <Name extends Sent>(name: Name, requests: AsyncIterable<object>) =>
       new Promise<AllRpcs[Name]['reply']>((settle, fail) => {
@@ -64,9 +67,10 @@ export function connect(socket: string): Daemon {
   };
 }
 
-async function* repliesOf<Reply>(replies: ClientReadableStream<Reply>, path: string): AsyncGenerator<Reply> {
+async function* repliesOf<Reply>(replies: ClientReadableStream<Reply>, told: { failure?: ServiceError }, path: string): AsyncGenerator<Reply> {
   try {
     yield* replies as AsyncIterable<Reply>;
+    if (told.failure !== undefined) throw told.failure;
   } catch (error) {
     throw failure(error as ServiceError, path);
   } finally {
