@@ -55,7 +55,7 @@ fn a_file_that_ends_early_and_content_of_another_digest_are_refused() {
     assert_eq!(short.kind, "corrupt");
     assert!(short.message.contains("ends 100 bytes before the blob does"), "{}", short.message);
     let other = unpack_from_file(&scratch, &content, Compression::None, &tar(&[]), 0).unwrap_err();
-    assert_eq!(other.kind, "corrupt");
+    assert_eq!(other.kind, "inconsistent");
     assert!(other.message.contains("diffID should be"), "{}", other.message);
     assert_eq!(scratch.outside(), ["archive"]);
 }
