@@ -68,6 +68,20 @@ test('a loaded image is used by what the policy says of its name, and one that w
   await refused(t, s.use(), /there is none/);
 });
 
+test('asked for by its id an image is used if it may be under one of its names, asked for by name under that one alone', async (t) => {
+  const s = await stage(t);
+  const other = 'registry.example/app:1';
+  await s.load(dockerOf(image, [name, other]));
+  const rejecting = (...repositories: string[]): void =>
+    s.write({ default: accept, transports: { docker: Object.fromEntries(repositories.map((repository) => [repository, reject])) } });
+  rejecting('quay.io/team');
+  await refused(t, s.use(name), /image quay\.io\/team\/app:1: the policy rejects it/);
+  await s.use(other);
+  await s.use(image.id);
+  rejecting('quay.io/team', 'registry.example');
+  await refused(t, s.use(image.id), /rejects it/);
+});
+
 const signed = cosignSignature({ reference: 'quay.io/team/app', digest: image.top.digest, key: key.privateKey });
 /** The layout with the signature beside the image, as the entry says what it is. */
 function withSignature(annotations: object, signature = signed): Files {
