@@ -55,7 +55,19 @@ test('node:http is loaded by api/http.ts alone, others import its types', (t) =>
   t.deepEqual(loading.filter((file) => importing.test(text(file))), []);
 });
 
-for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md', 200], ['docs/threat-model.md', 25], ['docs/limits.md', 2]] as const) {
+test('the time of day is read where it is told to others, and nowhere is anything measured by it', (t) => {
+  const tellers = [
+    'host/clock.ts', 'observe/log.ts', 'observe/process.ts',
+    'runtime-native/src/shim/clock.rs', 'runtime-native/src/engine/sample.rs',
+    // A pause until a time of day, as registries ask for it.
+    'runtime-native/src/unpack/fetch/request.rs', 'runtime-native/src/unpack/fetch/retry_after.rs',
+  ];
+  const read = /\bDate\.now\b|\bnew Date\(\)|\bSystemTime::now\b|\bUNIX_EPOCH\b/;
+  const product = [...sources, ...rust].filter((file) => (folder(file) in arrows && !file.endsWith('.test.ts')) || file.startsWith('runtime-native/src/'));
+  t.deepEqual(product.filter((file) => read.test(code(file))).sort(), tellers.sort());
+});
+
+for (const [page, least] of [['docs/known-failures.md', 15], ['docs/contract.md', 200], ['docs/threat-model.md', 25], ['docs/limits.md', 25]] as const) {
   test(`every test that ${page} names is there`, (t) => {
     const wanted = testsNamedIn(text(page));
     t.true(wanted.length > least);

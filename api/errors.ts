@@ -29,12 +29,22 @@ const kinds: ReadonlySet<string> = new Set<ErrorKind>([
 /** The one error type of the runtime: `message` says what was tried, on which id, and what to do. */
 export class RuntimeError extends Error {
   readonly kind: ErrorKind;
+  /** The limit that was met, where it was one of ours. */
+  limit: string | undefined;
 
   constructor(kind: ErrorKind, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'RuntimeError';
     this.kind = kind;
+    this.limit = cause instanceof RuntimeError ? cause.limit : undefined;
   }
+}
+
+/** A refusal because of the limit of that name, which stands in its message with its value. */
+export function overLimit(name: string, value: number, message: string): RuntimeError {
+  const error = new RuntimeError('exhausted', `${message} (limit ${name}, ${value})`);
+  error.limit = name;
+  return error;
 }
 
 /** True when `error` is a RuntimeError of that kind. */

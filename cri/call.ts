@@ -2,8 +2,9 @@ import { type EventEmitter, once } from 'node:events';
 import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { ClientStreamRpc } from '../api/control.ts';
 import type { Draft, Rpc, Rpcs, StreamRpc } from '../api/cri.ts';
-import { RuntimeError } from '../api/errors.ts';
+import { overLimit, RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
+import { wallClockMs } from '../host/clock.ts';
 import { logCall, withRequest } from './call-log.ts';
 import { type CallStatus, codeName, statusOf } from './status.ts';
 
@@ -41,6 +42,8 @@ export type CallReport = {
   called: (method: string) => void;
   /** One finished call: rpc, gRPC code as `NOT_FOUND`, seconds. */
   rpc: (method: string, code: string, seconds: number) => void;
+  /** A call was refused by the limit of that name. */
+  limit: (name: string) => void;
 };
 
 /** Wraps a handler that gives one reply. */
@@ -67,11 +70,19 @@ async function answer(
 ): Promise<void> {
   try {
     const reply = encode(await work(context));
+    if (reply.length > MAX_REPLY_BYTES) throw tooLarge(reply.length);
     end();
     callback(null, reply);
   } catch (error) {
     callback(end(error));
   }
+}
+
+/** Largest answer. Some clients take less, the kubelet and crictl 16 MiB: for them lists have their streamed form. */
+export const MAX_REPLY_BYTES = 80 << 20;
+
+function tooLarge(bytes: number): RuntimeError {
+  return overLimit('maxReplyBytes', MAX_REPLY_BYTES, `the answer takes ${bytes} bytes: ask for less by a filter, or by the streamed form of the call`);
 }
 
 /** Wraps a handler that gives a stream of replies, written as fast as the caller reads. */
@@ -116,10 +127,11 @@ function begin(method: string, call: Call, report: CallReport): Begun {
   const abort = new AbortController();
   const requestId = nextRequestId();
   const deadlineMs = Number(call.getDeadline());
+  const patienceMs = deadlineMs - wallClockMs();
   let ended = false;
   // grpc-js keeps the deadline's timer and says `cancelled` for every end of a call, the good one too.
   call.once('cancelled', () => {
-    if (!ended) abort.abort(abandoned(method, performance.now() - from, deadlineMs));
+    if (!ended) abort.abort(abandoned(method, performance.now() - from, patienceMs));
   });
   const context = { signal: abort.signal, log: withRequest(report.log, method, requestId), requestId, deadlineMs };
 
@@ -129,6 +141,7 @@ function begin(method: string, call: Call, report: CallReport): Begun {
     const failure = abort.signal.aborted ? abort.signal.reason : error;
     const answer: CallStatus = failure === undefined ? { code: status.OK, details: '' } : statusOf(failure);
     const milliseconds = performance.now() - from;
+    if (failure instanceof RuntimeError && failure.limit !== undefined) report.limit(failure.limit);
     report.rpc(method, codeName(answer.code), milliseconds / 1000);
     logCall(context.log, { method, request: call.request, ...answer, milliseconds });
     return answer;
@@ -139,9 +152,9 @@ function begin(method: string, call: Call, report: CallReport): Begun {
 /** A caller's own deadline timer may take the call back a little before ours fires. */
 const CLOCK_SLACK_MS = 100;
 
-function abandoned(method: string, afterMs: number, deadlineMs: number): RuntimeError {
+function abandoned(method: string, afterMs: number, patienceMs: number): RuntimeError {
   const after = `after ${(afterMs / 1000).toFixed(1)} s`;
-  return Date.now() >= deadlineMs - CLOCK_SLACK_MS
+  return afterMs >= patienceMs - CLOCK_SLACK_MS
     ? new RuntimeError('timeout', `${method}: the caller's deadline passed ${after}`)
     : new RuntimeError('cancelled', `${method}: the caller went away ${after}`);
 }

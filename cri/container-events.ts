@@ -1,6 +1,6 @@
 import { type ContainerEventResponse, type Draft, encode } from '../api/cri.ts';
 import type { LifecycleType } from '../api/events.ts';
-import { RuntimeError } from '../api/errors.ts';
+import { overLimit, RuntimeError } from '../api/errors.ts';
 import type { Change } from '../pod/changes.ts';
 import type { PodContext } from '../pod/context.ts';
 import { type EventQueue, eventQueue } from './event-queue.ts';
@@ -10,6 +10,9 @@ import type { RuntimeHandlers } from './server.ts';
 
 /** How much may wait for one client. */
 const BOUNDS = { maxItems: 1000, maxBytes: 8 << 20 };
+
+/** Most clients at a time: the kubelet is one. */
+const MAX_CLIENTS = 64;
 
 type EventType = ContainerEventResponse['container_event_type'];
 
@@ -46,6 +49,9 @@ export function containerEvents(context: PodContext): ContainerEvents {
   return {
     handlers: {
       GetContainerEvents: (_, { signal }) => {
+        if (clients.size >= MAX_CLIENTS) {
+          throw overLimit('maxEventClients', MAX_CLIENTS, 'too many clients read container events: end some of them');
+        }
         const client = eventQueue(BOUNDS, tooSlow);
         if (clients.size === 0) unsubscribe = context.changes.subscribe(tell);
         clients.add(client);
@@ -59,7 +65,7 @@ export function containerEvents(context: PodContext): ContainerEvents {
 }
 
 function tooSlow(): RuntimeError {
-  return new RuntimeError('exhausted', `more than ${BOUNDS.maxItems} container events wait to be read: connect again and list anew`);
+  return overLimit('maxWaitingEvents', BOUNDS.maxItems, 'too many container events wait to be read: connect again and list anew');
 }
 
 async function* closing(items: AsyncGenerator<Buffer>, close: () => void): AsyncGenerator<Buffer> {

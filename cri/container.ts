@@ -14,6 +14,7 @@ import { type Container, exitReason } from '../pod/record.ts';
 import { streamedList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { containerInfo } from './info.ts';
+import { itemsOf } from './items.ts';
 import type { RuntimeHandlers } from './server.ts';
 
 /** The rpcs on containers. */
@@ -40,8 +41,10 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
       const container = knownContainer(context, request.container_id);
       return { status: containerStatus(container), info: request.verbose ? await containerInfo(context, container) : {} };
     },
-    ListContainers: async ({ filter }) => encodedList(listed(context, filter)),
-    StreamContainers: ({ filter }) => streamedList(listed(context, filter)),
+    ListContainers: async ({ filter }) => encodedList(await listed(context, filter)),
+    StreamContainers: async function* ({ filter }) {
+      yield* streamedList(await listed(context, filter));
+    },
     UpdateContainerResources: async (request, { signal }) => {
       await updateContainer(context, request.container_id, request.linux, signal);
       return {};
@@ -67,8 +70,8 @@ function graceMs(seconds: string): number {
   return Math.min(Math.max(0, Number(seconds)) * 1000, Number.MAX_SAFE_INTEGER);
 }
 
-function listed(context: PodContext, filter: ContainerFilter | null): Buffer[] {
-  return [...context.store.containers.all()].filter((one) => matches(one, filter)).map(listItem);
+function listed({ store }: PodContext, filter: ContainerFilter | null): Promise<Buffer[]> {
+  return itemsOf(store.containers.all(), (one) => matches(one, filter), listItem);
 }
 
 function matches(container: Container, filter: ContainerFilter | null): boolean {

@@ -46,6 +46,12 @@ export type Daemon = {
   close(): Promise<void>;
 };
 
+/** Calls that may wait for their turn on one pod or container; the kubelet makes one at a time. */
+const MAX_QUEUED = 64;
+
+/** Pods and containers that may be in the making: after a restart of the node the kubelet asks for all of its pods at once. */
+const MAX_CREATIONS = 1024;
+
 /** Brings up all parts of the daemon. Undoes nothing on error: the process ends. */
 export async function startDaemon(config: Config, observers: Observers): Promise<Daemon> {
   const { log, meter } = observers;
@@ -72,7 +78,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
       stall: { ms: config.pullStallTimeout, bytes: config.pullStallBytes }, ...observers, usedBy: (id) => users(store.containers.all(), id),
     }),
     openNetwork({
-      configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], engine, allowDefault: config.defaultCni, log,
+      configDir: config.cniConfigDir, pluginDirs: [...config.cniPluginDirs], timeoutMs: config.cniTimeout, engine, allowDefault: config.defaultCni, log,
       cacheDir: `${config.root}/network`,
     }),
     findRuntimes({
@@ -95,7 +101,7 @@ export async function startDaemon(config: Config, observers: Observers): Promise
         log.error('a sandbox that lost its shim cannot be settled', { sandbox: id, error: String(error) }),
       ),
     }),
-    turns: keyedQueue(), operations: joinedOperations(), exits: exitWaiters(), starting: new Set(),
+    turns: keyedQueue(MAX_QUEUED), operations: joinedOperations(MAX_CREATIONS), exits: exitWaiters(), starting: new Set(),
     changes: openChanges(log),
   };
   network.setPodCidr(rememberedPodCidr(config.state));

@@ -45,6 +45,7 @@ export const options = {
     ...option('Containers', runtimePrograms, {} as RuntimePrograms, 'OCI runtime for the handler NAME; may be repeated. In the file a table [runtimes.NAME] with path, args, sandbox, platform and privileged-without-host-devices.'),
     flag: 'runtime',
   },
+  runtimeTimeout: option('Containers', duration, 120_000, 'What an OCI runtime may take for one step of a container; then it is killed and the call fails.'),
   cgroupDriver: {
     ...option('Containers', choice('cgroupfs', 'systemd'), 'systemd', 'Who makes cgroups. The kubelet asks for it (RuntimeConfig) and follows.'),
     fallback: () => (existsSync('/run/systemd/system') ? 'systemd' : 'cgroupfs'),
@@ -85,6 +86,7 @@ export const options = {
 
   cniConfigDir: option('Network', path, '/etc/cni/net.d', 'CNI configuration lists; the first by name counts. Changes are seen at once.'),
   cniPluginDirs: option('Network', paths, ['/opt/cni/bin', '/usr/lib/cni'], 'Where CNI plugins are looked for, in this order.'),
+  cniTimeout: option('Network', duration, 180_000, 'What one CNI plugin may take to attach a pod; to release one it has a minute, or this where it is less.'),
   defaultCni: option('Network', truth, true, 'With no CNI configuration, write one (bridge, host-local, portmap) so that the node is ready at once.'),
   netnsDir: option('Network', path, '/run/netns', 'Where network namespaces of pods are pinned; CNI daemons look here.'),
 

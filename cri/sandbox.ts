@@ -11,6 +11,7 @@ import { streamedList } from './batches.ts';
 import { podContainers } from './container.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { sandboxInfo } from './info.ts';
+import { itemsOf } from './items.ts';
 import type { RuntimeHandlers } from './server.ts';
 
 /** The rpcs on pod sandboxes. */
@@ -49,13 +50,15 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
         timestamp: `${context.changes.stampNs()}`,
       };
     },
-    ListPodSandbox: async ({ filter }) => encodedList(listed(context, filter)),
-    StreamPodSandboxes: ({ filter }) => streamedList(listed(context, filter)),
+    ListPodSandbox: async ({ filter }) => encodedList(await listed(context, filter)),
+    StreamPodSandboxes: async function* ({ filter }) {
+      yield* streamedList(await listed(context, filter));
+    },
   };
 }
 
-function listed(context: PodContext, filter: PodSandboxFilter | null): Buffer[] {
-  return [...context.store.sandboxes.all()].filter((one) => matches(one, filter)).map(listItem);
+function listed({ store }: PodContext, filter: PodSandboxFilter | null): Promise<Buffer[]> {
+  return itemsOf(store.sandboxes.all(), (one) => matches(one, filter), listItem);
 }
 
 function matches(sandbox: Sandbox, filter: PodSandboxFilter | null): boolean {

@@ -2,7 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type ControlRpcs, controlService } from '../api/control.ts';
 import { definitions, type ImageServiceRpcs, type RuntimeServiceRpcs } from '../api/cri.ts';
 import type { Service } from '../api/proto.ts';
-import { type CallReport, type Handler, clientStream, type HandlerOf, serverStream, unary } from './call.ts';
+import { type CallReport, type Handler, clientStream, type HandlerOf, MAX_REPLY_BYTES, serverStream, unary } from './call.ts';
 import { acceptConnections, type Connections } from './connections.ts';
 import { claimSocket, handedClaim } from './socket.ts';
 
@@ -21,8 +21,6 @@ export type ServerParts = CallReport & {
   image: ImageHandlers;
   /** For the command-line client. */
   control: ControlHandlers;
-  /** A client was turned away by the limit of that name. */
-  limit: (name: string) => void;
 };
 
 /** A listening server. */
@@ -34,7 +32,7 @@ export type CriServer = {
 const options = {
   // The kubelet sends at most 16 MiB; it also receives no more, but other clients do.
   'grpc.max_receive_message_length': 16 << 20,
-  'grpc.max_send_message_length': 80 << 20,
+  'grpc.max_send_message_length': MAX_REPLY_BYTES,
   // Of one connection: more calls wait at the client.
   'grpc.max_concurrent_streams': 1000,
   'grpc.keepalive_time_ms': 60_000,
@@ -43,7 +41,7 @@ const options = {
 };
 
 /** Serves the CRI and Control; returns once clients can connect. Errors: those of `claimSocket`. */
-export async function startServer({ listen, handed, runtime, image, control, limit, ...report }: ServerParts): Promise<CriServer> {
+export async function startServer({ listen, handed, runtime, image, control, ...report }: ServerParts): Promise<CriServer> {
   const server = new Server(options);
   const { runtimeService, imageService } = definitions();
   register(server, runtimeService, runtime, report);
@@ -51,7 +49,7 @@ export async function startServer({ listen, handed, runtime, image, control, lim
   register(server, controlService(), control, report);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const socket = handed === undefined ? await claimSocket(listen) : handedClaim(handed);
-  const connections = await acceptConnections({ at: socket.at, serve: injector.injectConnection, log: report.log, limit }).catch(
+  const connections = await acceptConnections({ at: socket.at, serve: injector.injectConnection, log: report.log, limit: report.limit }).catch(
     (error: unknown) => {
       socket.withdraw();
       throw error;

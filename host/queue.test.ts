@@ -22,3 +22,15 @@ test('a failure reaches its caller alone and the key is forgotten when it is idl
   await sleep(1);
   t.is(queue.size(), 0);
 });
+
+test('beyond its limit work of one key is refused by the name of the limit, other keys go on, and so does it later', async (t) => {
+  const queue = keyedQueue(2);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const queued = [queue.run('a', () => promise), queue.run('a', () => promise)];
+  await t.throwsAsync(queue.run('a', () => promise), { message: 'too many calls wait for a: try again when they are done (limit maxQueued, 2)' });
+  await queue.run('b', async () => undefined);
+  resolve();
+  await Promise.all(queued);
+  await sleep(1);
+  t.is(await queue.run('a', async () => 7), 7);
+});

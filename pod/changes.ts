@@ -1,5 +1,6 @@
 import type { LifecycleType } from '../api/events.ts';
 import type { Log } from '../api/observe.ts';
+import { wallClockMs } from '../host/clock.ts';
 import type { Container, Sandbox } from './record.ts';
 
 /** One change of a pod, or of one of its containers, with the records as they were right after it; of what was removed, the last ones. */
@@ -24,7 +25,7 @@ export type Changes = {
 };
 
 /** Nobody listens yet. A listener that throws is logged and harms neither the change nor other listeners. */
-export function openChanges(log: Log, clockMs: () => number = Date.now): Changes {
+export function openChanges(log: Log, clockMs: () => number = wallClockMs): Changes {
   const listeners = new Set<ChangeListener>();
   let lastNs = 0n;
   return {

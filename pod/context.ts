@@ -52,6 +52,8 @@ export type Settings = {
   hostNetworkSelinux: boolean;
   /** Where the files of CDI devices are; later ones count more. */
   cdiSpecDirs: readonly string[];
+  /** The longest that an OCI runtime's verb may take, in milliseconds. */
+  runtimeTimeout: number;
 };
 
 /** What runs the containers of pods that ask for one handler. */
@@ -67,6 +69,3 @@ export function nowNs(): string {
 
 /** How long the kernel may take to end the processes of a killed cgroup, in milliseconds. */
 export const KILL_TIMEOUT_MS = 10_000;
-
-/** The longest that an OCI runtime's verb may take, in milliseconds. */
-export const RUNTIME_TIMEOUT_MS = 120_000;

@@ -1,4 +1,4 @@
-import { RuntimeError } from '../api/errors.ts';
+import { overLimit, RuntimeError } from '../api/errors.ts';
 import { unlessAborted } from '../host/unless-aborted.ts';
 
 /** Creations in flight, each under the identity with which the kubelet would retry it. */
@@ -10,8 +10,8 @@ export type Operations = {
   join(key: string, fingerprint: string, signal: AbortSignal, work: () => Promise<string>): Promise<string>;
 };
 
-/** No operations yet; a key is free again as soon as its work has ended, well or not. */
-export function joinedOperations(): Operations {
+/** No operations yet, and never more than `maxCreations`; a key is free again as soon as its work has ended, well or not. */
+export function joinedOperations(maxCreations: number): Operations {
   const running = new Map<string, { fingerprint: string; result: Promise<string> }>();
   return {
     join(key, fingerprint, signal, work) {
@@ -20,6 +20,9 @@ export function joinedOperations(): Operations {
         return Promise.reject(new RuntimeError('exists', `${key} is being created from another configuration: retry when that has ended`));
       }
       if (same) return unlessAborted(same.result, signal);
+      if (running.size >= maxCreations) {
+        return Promise.reject(overLimit('maxCreations', maxCreations, `${key}: too many pods and containers are being made: try again later`));
+      }
       const result = work().finally(() => running.delete(key));
       running.set(key, { fingerprint, result });
       return unlessAborted(result, signal);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import test from 'ava';
 import { openStore, type Store } from './store.ts';
-import type { Sandbox } from './record.ts';
+import type { Container, Sandbox } from './record.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -45,4 +45,21 @@ test('the first version of the file is read, and belongs to the boot that it is 
     t.deepEqual([...store.sandboxes.all()], boot === 'one' ? [{ id: 'a', state: 'ready', config: Buffer.from('c') } as Sandbox] : []);
     store.close();
   }
+});
+
+test('the containers of a sandbox are known by it, as they are now and after a restart', (t) => {
+  const open = folder(t);
+  const container = (id: string, sandboxId: string) => ({ id, sandboxId, name: 'before', config: Buffer.from('c') }) as Container;
+  const first = open('one');
+  for (const [id, sandboxId] of [['1', 'a'], ['2', 'b'], ['3', 'a']] as const) first.containers.put(container(id, sandboxId));
+  first.containers.put({ ...container('3', 'a'), name: 'after' });
+  first.containers.remove('1');
+  const known = (store: Store) => ['a', 'b', 'c'].map((id) => store.containersOf(id).map((one) => `${one.id} ${one.name}`));
+  t.deepEqual(known(first), [['3 after'], ['2 before'], []]);
+  first.close();
+  const second = open('one');
+  t.deepEqual(known(second), [['3 after'], ['2 before'], []]);
+  second.containers.remove('2');
+  t.deepEqual(known(second), [['3 after'], [], []]);
+  second.close();
 });

@@ -57,7 +57,8 @@ export function openStore(stateDir: string, bootId: string, log: Log): Store {
     return records;
   };
   const sandboxes = shelf<Sandbox>(load('sandbox'), statements('sandbox'), 'sandbox');
-  const containers = shelf<Container>(load('container'), statements('container'), 'container');
+  const bySandbox = new Map<string, Map<string, Container>>();
+  const containers = indexed(shelf<Container>(load('container'), statements('container'), 'container'), bySandbox);
   return {
     sandboxes,
     containers,
@@ -69,7 +70,7 @@ export function openStore(stateDir: string, bootId: string, log: Log): Store {
         else each.put(known);
       }
     },
-    containersOf: (sandboxId) => [...containers.all()].filter((container) => container.sandboxId === sandboxId),
+    containersOf: (sandboxId) => [...(bySandbox.get(sandboxId)?.values() ?? [])],
     close: () => database.close(),
   };
 }
@@ -104,6 +105,30 @@ function shelf<T extends Row>(records: readonly T[], sql: Statements, kind: stri
     remove(id) {
       sql.remove.run(id);
       view.delete(id);
+    },
+  };
+}
+
+/** The same shelf, which keeps `bySandbox` as it is itself. */
+function indexed(shelf: Shelf<Container>, bySandbox: Map<string, Map<string, Container>>): Shelf<Container> {
+  const add = (container: Container): void => {
+    const siblings = bySandbox.get(container.sandboxId) ?? new Map<string, Container>();
+    bySandbox.set(container.sandboxId, siblings.set(container.id, container));
+  };
+  for (const container of shelf.all()) add(container);
+  return {
+    ...shelf,
+    put(record) {
+      const put = shelf.put(record);
+      add(put);
+      return put;
+    },
+    remove(id) {
+      const container = shelf.get(id);
+      shelf.remove(id);
+      const siblings = bySandbox.get(container?.sandboxId ?? '');
+      siblings?.delete(id);
+      if (siblings?.size === 0) bySandbox.delete(container?.sandboxId ?? '');
     },
   };
 }

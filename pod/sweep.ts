@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { isKind } from '../api/errors.ts';
 import { everyCgroupDir, shimPath } from '../host/cgroup.ts';
 import { containerMountPoints } from './container/image-volumes.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from './context.ts';
+import type { PodContext } from './context.ts';
 import { endCgroup } from './end-cgroup.ts';
 import { containerPaths, podPaths, socketName } from './paths.ts';
 import { connectShim } from './shim/client.ts';
@@ -49,7 +49,7 @@ async function endShim(context: PodContext, socket: string): Promise<void> {
   if (shim) {
     const cgroup = shimPath(await readFile(`/proc/${shim.hello.pid}/cgroup`, 'utf8').catch(() => ''));
     context.log.warn('a shim without record is ended', { socket, shim: shim.hello.pid, containers: shim.hello.containers.length });
-    for (const { id } of shim.hello.containers) await shim.call('delete', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS });
+    for (const { id } of shim.hello.containers) await shim.call('delete', { container: id, timeoutMs: context.settings.runtimeTimeout });
     await shim.call('quit', {});
     shim.close();
     const dirs = cgroup === undefined ? {} : everyCgroupDir(context.cgroup.host, cgroup);

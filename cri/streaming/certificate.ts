@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { RuntimeError } from '../../api/errors.ts';
 import type { Log } from '../../api/observe.ts';
+import { wallClockMs } from '../../host/clock.ts';
 
 /** PEM files of the streaming server; without `clientCa` any client is let in. */
 export type CertificateFiles = { cert: string; key: string; clientCa: string };
@@ -35,7 +36,7 @@ export async function openCertificate(files: CertificateFiles, log: Log): Promis
   };
   function tellIfExpired({ cert }: SecureContextOptions): void {
     const { validTo } = new X509Certificate(cert as Buffer);
-    if (Date.parse(validTo) < Date.now()) log.warn('the certificate of the streaming server has expired', { cert: files.cert, validTo });
+    if (Date.parse(validTo) < wallClockMs()) log.warn('the certificate of the streaming server has expired', { cert: files.cert, validTo });
   }
 
   let renewing: Promise<boolean> | undefined;

@@ -10,9 +10,9 @@ export type ScriptedRuntime = {
   readonly path: () => string;
 };
 
-/** Describes the handler `name` whose runtime does what `script` says; the script lies in the daemon's directory. */
-export function scriptedRuntime(name: string, script: string): ScriptedRuntime {
-  const args: string[] = [];
+/** Describes the handler `name` whose runtime does what `script` says, for a daemon with more `options`; the script lies in the daemon's directory. */
+export function scriptedRuntime(name: string, script: string, options: readonly string[] = []): ScriptedRuntime {
+  const args: string[] = [...options];
   let path = '';
   const prepare: DaemonOptions['prepare'] = ({ directory }) => {
     path = join(directory, name);

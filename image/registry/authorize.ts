@@ -39,7 +39,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     .update(JSON.stringify([host, repository, credential]))
     .digest('base64');
   const keep = (header: string, lifeMs: number): string => {
-    const now = Date.now();
+    const now = performance.now();
     for (const [other, { untilMs }] of tokens) if (untilMs <= now) tokens.delete(other);
     tokens.set(key, { header, untilMs: now + lifeMs });
     return header;
@@ -47,7 +47,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   return {
     current() {
       const kept = tokens.get(key);
-      return kept !== undefined && kept.untilMs > Date.now() ? kept.header : undefined;
+      return kept !== undefined && kept.untilMs > performance.now() ? kept.header : undefined;
     },
     async answer(url, challengeHeader, signal) {
       const challenges = parseChallenges(challengeHeader);

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { BlobSource } from '../../api/engine.ts';
 import { isKind, RuntimeError } from '../../api/errors.ts';
+import { wallClockMs } from '../../host/clock.ts';
 import { digestOf } from '../manifest/digest.ts';
 import { acceptManifests, maxManifestBytes, type Descriptor } from '../manifest/manifest.ts';
 import { isDigest } from '../manifest/reference.ts';
@@ -171,7 +172,7 @@ function requireNoPage({ headers }: HttpAnswer, place: Place): void {
 }
 
 function busy(message: string, retryAfter: string | undefined): RuntimeError {
-  const pauseMs = retryAfterMs(retryAfter, Date.now());
+  const pauseMs = retryAfterMs(retryAfter, wallClockMs());
   if (pauseMs === 0) return new RuntimeError('registry-unavailable', message);
   return new RegistryBusy(`${message}, and asks for a pause of ${Math.ceil(pauseMs / 1000)} s`, pauseMs);
 }

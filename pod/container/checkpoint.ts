@@ -5,10 +5,11 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { decode } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
+import { wallClockMs } from '../../host/clock.ts';
 import { openBelow } from '../../host/open-below.ts';
 import { programPath } from '../../host/program.ts';
 import { unlessAborted } from '../../host/unless-aborted.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
@@ -42,7 +43,7 @@ async function checkpointInTurn(context: PodContext, { id, location, timeoutMs }
   try {
     await refuseWithoutCriu(context.engine);
     await mkdir(`${directory}/checkpoint`, { recursive: true, mode: 0o700 });
-    await dump(context, container, directory, timeoutMs || RUNTIME_TIMEOUT_MS);
+    await dump(context, container, directory, timeoutMs || context.settings.runtimeTimeout);
     await describe(context, container, directory);
     await archive(context, partial, ['-C', directory, '.']);
     await rename(partial, location);
@@ -81,7 +82,7 @@ async function describe(context: PodContext, container: Container, directory: st
     rootfsImageName: config.image?.user_specified_image || config.image?.image,
     runtime: container.handler || context.runtimes.defaultName,
     createdTime: time(container.createdAtNs),
-    checkpointedTime: time(Date.now()),
+    checkpointedTime: time(wallClockMs()),
     restored: false,
   });
   await copyFile(`${paths.bundle}/config.json`, join(directory, 'spec.dump'));
@@ -117,7 +118,7 @@ async function archive(context: PodContext, path: string, words: string[]): Prom
   if (tar === undefined) throw new RuntimeError('unsupported', 'tar is not installed');
   const args = ['--xattrs', '-cf', path, ...words];
   const { exitCode, stderr } = await context.engine.call('run', {
-    lane: 'runtime', path: tar, args, env: {}, stdin: '', timeoutMs: RUNTIME_TIMEOUT_MS,
+    lane: 'runtime', path: tar, args, env: {}, stdin: '', timeoutMs: context.settings.runtimeTimeout,
   });
   if (exitCode !== 0) throw new RuntimeError('internal', `${tar} ${args.join(' ')}: exit code ${exitCode}: ${stderr.trim().slice(-500)}`);
 }

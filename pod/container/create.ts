@@ -4,9 +4,10 @@ import { type ContainerConfig, decode, encode } from '../../api/cri.ts';
 import type { SelinuxLabels } from '../../api/engine.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
+import { wallClockNs } from '../../host/clock.ts';
 import { requireRoom } from '../../host/room.ts';
 import type { Image } from '../../image/records/record.ts';
-import { nowNs, type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
@@ -37,12 +38,19 @@ export async function createContainer(
   const encoded = encode('ContainerConfig', ask.config);
   const id = randomBytes(32).toString('hex');
   const imageVolumes = plannedImageVolumes(context.images, ask.config.mounts);
-  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs: nowNs() });
+  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs: laterThanAll(context, sandbox.id) });
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
   requireRoom('the state directory', context.roots.state);
   return context.operations.join(`container ${key}`, fingerprint(ask.config), signal, () => build(context, sandbox, image, planned, ask.config));
+}
+
+/** Now, but after all containers of the pod so far, however the clock was set: the kubelet takes the latest of a name for the one that counts. */
+function laterThanAll({ store }: PodContext, sandboxId: string): string {
+  let atNs = wallClockNs();
+  for (const { createdAtNs } of store.containersOf(sandboxId)) if (BigInt(createdAtNs) >= atNs) atNs = BigInt(createdAtNs) + 1n;
+  return `${atNs}`;
 }
 
 /** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready or its shim is foreign. */
@@ -104,7 +112,7 @@ async function build(
         stdin: config.stdin,
         stdinOnce: config.stdin_once,
         cgroup: containerCgroup(context, planned),
-        timeoutMs: RUNTIME_TIMEOUT_MS,
+        timeoutMs: context.settings.runtimeTimeout,
       }),
     );
     const stopped = stoppedMeanwhile(context, sandbox.id);

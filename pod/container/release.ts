@@ -1,5 +1,5 @@
 import { isKind } from '../../api/errors.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import { endCgroup } from '../end-cgroup.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
@@ -28,7 +28,7 @@ export async function releaseContainer(context: PodContext, container: Container
 /** A shim that is gone or hangs cannot be asked: what remains is killed, then the runtime forgets it. */
 async function deleteInShim(context: PodContext, container: Container): Promise<void> {
   try {
-    await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: RUNTIME_TIMEOUT_MS });
+    await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: context.settings.runtimeTimeout });
   } catch (error) {
     if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
     await endCgroup(context.engine, containerCgroup(context, container));
@@ -43,7 +43,7 @@ async function deleteByRuntime(context: PodContext, container: Container): Promi
     return;
   }
   const words = ['delete', '--force', container.id];
-  const { exitCode, stderr } = await runRuntime(context.engine, handler.runtime, words, RUNTIME_TIMEOUT_MS);
+  const { exitCode, stderr } = await runRuntime(context.engine, handler.runtime, words, context.settings.runtimeTimeout);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
   // Nothing runs of it any more: what a runtime that was killed has left are files.
   await context.engine.call('removeTrees', { unmount: [], remove: [`${handler.runtime.root}/${container.id}`] });

@@ -1,7 +1,7 @@
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
 import { unlessAborted } from '../../host/unless-aborted.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
 import { tellContainer } from './event.ts';
 import { after } from './state.ts';
@@ -21,7 +21,7 @@ async function startInTurn(context: PodContext, id: string): Promise<void> {
   context.starting.add(id);
   try {
     const { startedAtNs } = await timed(context.meter, 'start_container', 'runtime', () =>
-      context.shims.of(container.sandboxId).call('start', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS }),
+      context.shims.of(container.sandboxId).call('start', { container: id, timeoutMs: context.settings.runtimeTimeout }),
     );
     const started = store.containers.put(after(knownContainer(context, id), { type: 'started', atNs: startedAtNs }));
     tellContainer(context, 'container.started', started);

@@ -42,3 +42,9 @@ test('a lost container ends with an unknown code and says why', (t) => {
   t.is(lost.message, 'shim ended; nobody knows its exit code');
   t.is(after(after(creating, { type: 'created', pid: 7 }), { type: 'lost', message: 'killed', atNs: '10', exit }).exit, exit);
 });
+
+test('an end is never before the start, however the clock was set between them', (t) => {
+  const running = after(after(creating, { type: 'created', pid: 7 }), { type: 'started', atNs: '50' });
+  t.is(after(running, { type: 'exited', exit: { ...exit, finishedAtNs: '9' }, seq: 4 }).exit?.finishedAtNs, '50');
+  t.is(after(running, { type: 'exited', exit: { ...exit, finishedAtNs: '51' }, seq: 4 }).exit?.finishedAtNs, '51');
+});

@@ -24,7 +24,7 @@ export function after(container: Container, event: ProcessEvent): Container {
       return { ...container, startedAtNs: event.atNs, state: container.exit ? 'exited' : 'running' };
     case 'exited':
       if (container.exit) return container;
-      return { ...container, exit: event.exit, exitSeq: event.seq, state: container.state === 'creating' ? 'creating' : 'exited' };
+      return { ...container, exit: notBefore(container, event.exit), exitSeq: event.seq, state: container.state === 'creating' ? 'creating' : 'exited' };
     case 'lost': {
       if (container.exit) return container;
       const exit = event.exit ?? { exitCode: UNKNOWN_EXIT_CODE, signal: 0, oomKilled: false, finishedAtNs: event.atNs };
@@ -32,4 +32,9 @@ export function after(container: Container, event: ProcessEvent): Container {
       return { ...container, exit, message, state: 'exited' };
     }
   }
+}
+
+/** A clock that was stepped back between start and end would have the end come first. */
+function notBefore({ startedAtNs }: Container, exit: Exit): Exit {
+  return BigInt(exit.finishedAtNs) < BigInt(startedAtNs) ? { ...exit, finishedAtNs: startedAtNs } : exit;
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { type ContainerConfig, decode, encode, type LinuxContainerResources } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { unlessAborted } from '../../host/unless-aborted.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import type { Container } from '../record.ts';
 import { resources } from '../spec/resources.ts';
 import { hugepageFile, readLimits, writeBack } from './limit-files.ts';
@@ -78,7 +78,7 @@ async function change(context: PodContext, container: Container, asked: LinuxCon
   const before = await readLimits(dirs, host.hugepageSizes, Object.keys(unified));
   try {
     await context.shims.of(container.sandboxId).call('update', {
-      container: container.id, resources: { ...ociResources }, timeoutMs: RUNTIME_TIMEOUT_MS,
+      container: container.id, resources: { ...ociResources }, timeoutMs: context.settings.runtimeTimeout,
     });
     // OCI runtimes leave huge pages out of an update.
     for (const { pageSize, limit } of ociResources.hugepageLimits ?? []) await writeFile(hugepageFile(dirs, pageSize), String(limit));

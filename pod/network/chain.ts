@@ -17,7 +17,7 @@ export type PreparedNetwork = {
 export type Endpoint = { id: string; name: string; namespace: string; uid: string; netnsPath: string; ifName: string };
 
 /** What it takes to run plugins. */
-export type PluginRun = { engine: Engine; plugins: Plugins; pluginDirs: string[] };
+export type PluginRun = { engine: Engine; plugins: Plugins; pluginDirs: string[]; timeoutMs: number };
 
 /** Decides what every plugin of the network gets to read: name, version, and `runtimeConfig` by declared capability. */
 export function prepare(config: NetworkConfig, cniVersion: string, facts: PodFacts): PreparedNetwork {
@@ -43,8 +43,7 @@ export async function addChain(
     for (const plugin of network.plugins.filter(hasEffect)) {
       const path = await run.plugins.path(plugin.type);
       const stdin = JSON.stringify(result === null ? plugin : { ...plugin, prevResult: result });
-      result = await invoke(run.engine, { path, command: 'ADD', env: parameters(run, endpoint), stdin }, signal);
-      if (result === null) throw new RuntimeError('internal', `CNI ADD by ${plugin.type} printed no result`);
+      result = await invoke(run.engine, { path, command: 'ADD', env: parameters(run, endpoint), stdin, timeoutMs: run.timeoutMs }, signal);
     }
     return result ?? { cniVersion: network.cniVersion };
   } catch (error) {
@@ -71,7 +70,7 @@ export async function delChain(
     const stdin = JSON.stringify(result === null ? plugin : { ...plugin, prevResult: result });
     await run.plugins
       .path(plugin.type)
-      .then(async (path) => invoke(run.engine, { path, command: 'DEL', env: parameters(run, endpoint), stdin }, signal))
+      .then(async (path) => invoke(run.engine, { path, command: 'DEL', env: parameters(run, endpoint), stdin, timeoutMs: run.timeoutMs }, signal))
       .catch((error: unknown) => errors.push(asRuntimeError(error)));
   }
   const [first] = errors;
@@ -99,7 +98,7 @@ export async function askAll(
   for (const plugin of network.plugins) {
     const path = await run.plugins.path(plugin.type);
     const stdin = JSON.stringify({ ...plugin, ...extra });
-    await invoke(run.engine, { path, command, env: { CNI_PATH: run.pluginDirs.join(':') }, stdin }, signal);
+    await invoke(run.engine, { path, command, env: { CNI_PATH: run.pluginDirs.join(':') }, stdin, timeoutMs: run.timeoutMs }, signal);
   }
 }
 

@@ -69,6 +69,7 @@ function bench(t: ExecutionContext, plugins: (names: { bridge: string; dataDir: 
     openNetwork({
       configDir: join(dir, 'net.d'),
       pluginDirs: PLUGIN_DIRS,
+      timeoutMs: 180_000,
       engine: spawningEngine(ran),
       allowDefault: false,
       log: quiet,
@@ -202,6 +203,7 @@ test('the network is ready only with a valid configuration and its plugins', asy
   const network = await openNetwork({
     configDir: dir,
     pluginDirs: PLUGIN_DIRS,
+    timeoutMs: 180_000,
     engine: spawningEngine([]),
     allowDefault: false,
     log: quiet,
@@ -227,6 +229,7 @@ test('an empty configuration directory gets the default network, one with a file
     openNetwork({
       configDir: join(dir, 'net.d'),
       pluginDirs: PLUGIN_DIRS,
+      timeoutMs: 180_000,
       engine: spawningEngine([]),
       allowDefault: true,
       defaultRanges: [range],

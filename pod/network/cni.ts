@@ -69,6 +69,8 @@ export type Network = {
 export type NetworkOptions = {
   configDir: string;
   pluginDirs: string[];
+  /** Longest that one plugin may take to attach a pod, in milliseconds. */
+  timeoutMs: number;
   engine: Engine;
   /** Write the default network when the configuration directory is empty. */
   allowDefault: boolean;
@@ -84,7 +86,7 @@ const IF_NAME = 'eth0';
 /** Opens the network; never fails for want of a configuration or plugin, `status` tells that. */
 export async function openNetwork(options: NetworkOptions): Promise<Network> {
   const { engine, log, pluginDirs } = options;
-  const run: PluginRun = { engine, plugins: pluginsIn(pluginDirs, engine), pluginDirs };
+  const run: PluginRun = { engine, plugins: pluginsIn(pluginDirs, engine), pluginDirs, timeoutMs: options.timeoutMs };
   const ledger = await openLedger(options.cacheDir, log);
   const current = await currentNetwork(options, run);
   /** Pods attached in this life of the daemon: never leftovers, whatever `collect` is told. */

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { RuntimeError, type ErrorKind } from '../../api/errors.ts';
+import { type ErrorKind, RuntimeError, whileDoing } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { searchPath } from '../../host/program.ts';
 
@@ -7,16 +7,20 @@ import { searchPath } from '../../host/program.ts';
 export type CniCommand = 'ADD' | 'DEL' | 'GC' | 'STATUS' | 'VERSION';
 
 /** One run of a plugin: `env` are the CNI parameters of the operation beside CNI_COMMAND, `stdin` its configuration. */
-export type Invocation = { path: string; command: CniCommand; env: Record<string, string>; stdin: string };
-
-/** Longest that one plugin may take, in milliseconds; below the kubelet's four minutes for RunPodSandbox. */
-const TIMEOUT_MS: Record<CniCommand, number> = {
-  ADD: 180_000,
-  DEL: 60_000,
-  GC: 60_000,
-  STATUS: 10_000,
-  VERSION: 10_000,
+export type Invocation = {
+  path: string;
+  command: CniCommand;
+  env: Record<string, string>;
+  stdin: string;
+  /** Longest that an ADD may take, in milliseconds, and all else at most; for what asks only it can be left out. */
+  timeoutMs?: number;
 };
+
+/** Longest that anything but ADD may take, in milliseconds. */
+const LONGEST_MS: Record<CniCommand, number> = { ADD: Number.POSITIVE_INFINITY, DEL: 60_000, GC: 60_000, STATUS: 10_000, VERSION: 10_000 };
+
+/** What is kept of a plugin's output, as the engine does. */
+const OUTPUT_CHARACTERS = 1 << 20;
 
 /**
  * Runs one plugin in the engine and returns the object it printed, null for nothing. Of the daemon's environment the
@@ -28,7 +32,8 @@ export async function invoke(
   ask: Invocation,
   signal?: AbortSignal,
 ): Promise<Record<string, unknown> | null> {
-  const reply = await engine.call(
+  const what = `CNI ${ask.command} by ${basename(ask.path)}`;
+  const call = engine.call(
     'run',
     {
       lane: laneOf(ask.command),
@@ -36,13 +41,22 @@ export async function invoke(
       args: [],
       env: { PATH: searchPath(), ...ask.env, CNI_COMMAND: ask.command },
       stdin: ask.stdin,
-      timeoutMs: TIMEOUT_MS[ask.command],
+      timeoutMs: Math.min(ask.timeoutMs ?? LONGEST_MS.STATUS, LONGEST_MS[ask.command]),
     },
     signal === undefined ? {} : { signal },
   );
+  const reply = await call.catch((error: unknown) => {
+    throw whileDoing(what, error);
+  });
   const printed = parse(reply.stdout);
-  if (reply.exitCode === 0 && reply.signal === 0) return printed;
-  throw pluginError(ask, printed, reply);
+  if (reply.exitCode !== 0 || reply.signal !== 0) throw pluginError(what, printed, reply);
+  if (printed === null && ask.command === 'ADD') throw new RuntimeError('internal', `${what} printed no result${butWhat(reply.stdout)}`);
+  return printed;
+}
+
+function butWhat(text: string): string {
+  if (text.trim() === '') return '';
+  return text.length >= OUTPUT_CHARACTERS ? ' but more than 1 MiB' : ` but ${JSON.stringify(text.trim().slice(0, 200))}`;
 }
 
 /** Questions do not queue behind work: a plugin that hangs in ADD must not keep the node from telling its state. */
@@ -52,16 +66,15 @@ function laneOf(command: Invocation['command']): 'cni-add' | 'cni-del' | 'cni-as
 }
 
 function pluginError(
-  ask: Invocation,
+  what: string,
   printed: Record<string, unknown> | null,
   reply: { exitCode: number; signal: number; stderr: string; stdout: string },
 ): RuntimeError {
-  const what = `CNI ${ask.command} by ${basename(ask.path)}`;
   if (typeof printed?.['code'] === 'number') {
     const details =
       typeof printed['details'] === 'string' && printed['details'] !== '' ? `; ${printed['details']}` : '';
     return new RuntimeError(
-      kindOf(printed['code']),
+      kindOf(printed['code'], String(printed['msg'])),
       `${what} failed (code ${printed['code']}): ${String(printed['msg'])}${details}`,
     );
   }
@@ -70,8 +83,14 @@ function pluginError(
   return new RuntimeError('internal', `${what} ended with ${end}: ${said}`);
 }
 
-/** Codes of the specification: 11 asks to try again later, 50 and 51 say that the plugin cannot serve ADDs now. */
-const kindOf = (code: number): ErrorKind => (code === 11 || code === 50 || code === 51 ? 'unavailable' : 'internal');
+/**
+ * Codes of the specification: 11 asks to try again later, 50 and 51 say that the plugin cannot serve ADDs now. For a range
+ * that is used up it has none; host-local says so in words.
+ */
+function kindOf(code: number, message: string): ErrorKind {
+  if (message.includes('no IP addresses available')) return 'exhausted';
+  return code === 11 || code === 50 || code === 51 ? 'unavailable' : 'internal';
+}
 
 function parse(text: string): Record<string, unknown> | null {
   try {

@@ -5,7 +5,7 @@ import { isKind } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import { handlerOf } from '../container/plan.ts';
-import { type PodContext, RUNTIME_TIMEOUT_MS } from '../context.ts';
+import type { PodContext } from '../context.ts';
 import { endCgroup } from '../end-cgroup.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
@@ -30,21 +30,21 @@ export async function startProcess(context: PodContext, sandbox: Sandbox): Promi
   const shim = context.shims.of(id);
   await shim.call('create', {
     container: id, bundle, runtime: ownRuntime(context, sandbox), logPath: '', logDirectory: '', tty: false, stdin: false, stdinOnce: false,
-    cgroup: cgroupOf(context, sandbox, cgroupDirs), timeoutMs: RUNTIME_TIMEOUT_MS,
+    cgroup: cgroupOf(context, sandbox, cgroupDirs), timeoutMs: context.settings.runtimeTimeout,
   });
-  await shim.call('start', { container: id, timeoutMs: RUNTIME_TIMEOUT_MS });
+  await shim.call('start', { container: id, timeoutMs: context.settings.runtimeTimeout });
 }
 
 /** Ends the sandbox process with all in it, also where the shim cannot be asked any more, and what gVisor leaves. Idempotent. */
 export async function endProcess(context: PodContext, sandbox: Sandbox): Promise<void> {
   if (!hasProcess(context, sandbox)) return;
   try {
-    await context.shims.of(sandbox.id).call('delete', { container: sandbox.id, timeoutMs: RUNTIME_TIMEOUT_MS });
+    await context.shims.of(sandbox.id).call('delete', { container: sandbox.id, timeoutMs: context.settings.runtimeTimeout });
   } catch (error) {
     if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
     await finishAll(`end the sandbox process of ${sandbox.id}`, [
       () => endCgroup(context.engine, cgroupOf(context, sandbox, cgroupDirs)),
-      () => runRuntime(context.engine, ownRuntime(context, sandbox), ['delete', '--force', sandbox.id], RUNTIME_TIMEOUT_MS),
+      () => runRuntime(context.engine, ownRuntime(context, sandbox), ['delete', '--force', sandbox.id], context.settings.runtimeTimeout),
     ]);
   }
   await endCgroup(context.engine, cgroupOf(context, sandbox, everyCgroupDir));

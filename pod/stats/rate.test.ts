@@ -28,3 +28,11 @@ test('forgotten ids start afresh', (t) => {
   rates.keep(new Set());
   t.is(rates.perSecond('a', { atNs: 3n * second, value: 300n }, 2n * second), 300n);
 });
+
+test('a clock that is set back costs one reading, not the hour', (t) => {
+  const rates = counterRates();
+  rates.perSecond('a', { atNs: 10_000n * second, value: 0n }, 0n);
+  t.is(rates.perSecond('a', { atNs: 10_001n * second, value: 5n }, 0n), 5n);
+  t.is(rates.perSecond('a', { atNs: 6_402n * second, value: 9n }, 0n), 5n);
+  t.is(rates.perSecond('a', { atNs: 6_403n * second, value: 11n }, 0n), 2n);
+});

@@ -18,6 +18,11 @@ export function counterRates(): Rates {
   return {
     perSecond(id, reading, bornNs) {
       const last = known.get(id);
+      if (last && reading.atNs < last.base.atNs) {
+        // The clock was set back: what was before says nothing about now.
+        known.set(id, { base: reading, rate: last.rate });
+        return last.rate;
+      }
       if (last && reading.value >= last.base.value && reading.atNs - last.base.atNs < MIN_WINDOW_NS) return last.rate;
       const base = last && reading.value >= last.base.value ? last.base : { atNs: bornNs, value: 0n };
       const rate = growth(base, reading);

@@ -6,6 +6,9 @@ import type { Engine } from '../../host/engine.ts';
 /** What a writable layer takes, and when it was counted. */
 export type LayerUsage = { bytes: bigint; inodes: bigint; atNs: bigint };
 
+/** `untilMs` is by the clock that is never stepped. */
+type Count = LayerUsage & { untilMs: number };
+
 /** How old a count may grow before a request for it starts the next one, in milliseconds. */
 const FRESH_MS = 10_000;
 
@@ -24,7 +27,7 @@ export type WritableLayers = {
 
 /** Nothing counted yet. */
 export function writableLayers(engine: Engine, log: Log): WritableLayers {
-  const counts = new Map<string, LayerUsage>();
+  const counts = new Map<string, Count>();
   const asked = new Set<string>();
   const due = new Map<string, string>();
   let counting: Promise<void> | undefined;
@@ -34,10 +37,10 @@ export function writableLayers(engine: Engine, log: Log): WritableLayers {
       const batch = [...due];
       due.clear();
       const { usage } = await engine.call('diskUsage', { paths: batch.map(([, path]) => path) });
-      const atNs = wallClockNs();
+      const [atNs, untilMs] = [wallClockNs(), performance.now() + FRESH_MS];
       batch.forEach(([id], at) => {
         const found = usage[at];
-        if (found && asked.has(id)) counts.set(id, { bytes: BigInt(found.bytes), inodes: BigInt(found.inodes), atNs });
+        if (found && asked.has(id)) counts.set(id, { bytes: BigInt(found.bytes), inodes: BigInt(found.inodes), atNs, untilMs });
       });
     }
   }
@@ -51,8 +54,8 @@ export function writableLayers(engine: Engine, log: Log): WritableLayers {
   }
   return {
     async usage(paths) {
-      const oldNs = BigInt(Date.now() - FRESH_MS) * 1_000_000n;
-      for (const [id, path] of paths) if ((counts.get(id)?.atNs ?? 0n) < oldNs) due.set(id, path);
+      const nowMs = performance.now();
+      for (const [id, path] of paths) if ((counts.get(id)?.untilMs ?? 0) <= nowMs) due.set(id, path);
       const first = [...paths.keys()].some((id) => !asked.has(id));
       for (const id of paths.keys()) asked.add(id);
       if (due.size > 0) {
