@@ -5,7 +5,7 @@ import { writeExited } from './harness/exited.ts';
 import { exitOf, runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
-/** How many exited containers there are; `BERTH_EXITED` for more: 100,000 take minutes. */
+/** How many exited containers there are; `BERTH_EXITED` for more. */
 const count = Number(process.env['BERTH_EXITED'] ?? 5000);
 
 const stage = story({
