@@ -84,6 +84,7 @@ for (const [order, said] of faults) {
   test(`a pod whose CNI plugin ${order} is refused with the plugin's name, and what was made for it is undone`, async (t) => {
     const { daemon } = stage();
     const beside = await runPod(daemon, 'beside');
+    rmSync(`${plugin}.calls`);
     writeFileSync(`${plugin}.ADD`, order);
     const config = podConfig(daemon, 'refused');
     const error = await refusal(t, daemon.cri.call('RunPodSandbox', { config }));
