@@ -26,7 +26,7 @@ export function sandboxInfo(context: PodContext, sandbox: Sandbox): Record<strin
 }
 
 /** A ready pod that an earlier daemon left is `awaited` until its shim has answered. */
-function shimState({ shims }: PodContext, sandbox: Sandbox): 'serving' | 'foreign' | 'awaited' | 'lost' {
+export function shimState({ shims }: Pick<PodContext, 'shims'>, sandbox: Sandbox): 'serving' | 'foreign' | 'awaited' | 'lost' {
   const state = shims.state(sandbox.id);
   return state === 'lost' && sandbox.state === 'ready' ? 'awaited' : state;
 }

@@ -23,6 +23,7 @@ import { parsePlatform } from '../image/manifest/platform.ts';
 import { controlHandlers } from './control.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { imageHandlers } from './image.ts';
+import { shimState } from './info.ts';
 import { metricHandlers } from './metrics.ts';
 import { givesWay } from './give-way.ts';
 import { helpText } from './options-pages.ts';
@@ -168,10 +169,17 @@ function illness(daemon: Daemon | undefined): string | undefined {
 }
 
 /** Shows how many pods, containers, pulls and streams there are. */
-function countObjects(metrics: Metrics, { store, images }: Daemon['context'], streaming: Streaming): void {
+function countObjects(metrics: Metrics, context: Daemon['context'], streaming: Streaming): void {
+  const { engine, store, images } = context;
   const count = (all: Iterable<{ state: string }>, state: string): number => [...all].filter((one) => one.state === state).length;
   metrics.gauge('pods_ready', 'Pod sandboxes that are ready.', () => count(store.sandboxes.all(), 'ready'));
   metrics.gauge('containers_running', 'Containers whose process runs.', () => count(store.containers.all(), 'running'));
+  metrics.gauge('engine_up', 'Whether an engine runs.', () => (engine.away() ? 0 : 1));
+  metrics.gaugeBy('shims', 'Shims of pods: serving, foreign (of another protocol), awaited after a start, lost with their pod not removed yet.', 'state', () => {
+    const states = { serving: 0, foreign: 0, awaited: 0, lost: 0 };
+    for (const sandbox of store.sandboxes.all()) if (sandbox.state !== 'creating') states[shimState(context, sandbox)]++;
+    return states;
+  });
   metrics.gauge('image_pulls_in_flight', 'Pulls that fetch layers.', () => images.pulling('').length);
   metrics.gauge('image_layers_in_flight', 'Layers that are being fetched.', images.layersInFlight);
   metrics.gauge('stream_sessions_open', 'Clients of exec, attach and port-forward.', () => streaming.count().sessions);

@@ -41,6 +41,19 @@ test('the watchdog is fed while the process serves, not after', async (t) => {
   t.is(said.length, told);
 });
 
+test('the watchdog hears nothing while the event loop is blocked, and again afterwards', async (t) => {
+  const { said, engine } = recorder();
+  const env = { NOTIFY_SOCKET: '/n', WATCHDOG_USEC: '3000', WATCHDOG_PID: '7' };
+  const service = startedAs(env, { pid: 7, engine, log: quiet });
+  await service.ready();
+  while (said.length < 2) await new Promise(setImmediate);
+  const fed = said.length;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  t.is(said.length, fed);
+  while (said.length === fed) await new Promise(setImmediate);
+  await service.stopping();
+});
+
 test('without a manager nobody is told', async (t) => {
   const { said, engine } = recorder();
   const service = startedAs({}, { pid: 7, engine, log: quiet });

@@ -16,6 +16,7 @@ test('stages, counters and gauges are shown under their names', async (t) => {
   const metrics = openMetrics({ version: '0.1.0' });
   let pods = 1;
   metrics.gauge('pods', 'Pods.', () => pods);
+  metrics.gaugeBy('shims', 'Shims.', 'state', () => ({ serving: pods, lost: 0 }));
   metrics.stage('run_pod', 'cni', 0.031);
   metrics.count('image_pull_bytes', 512);
   metrics.count('containers_oom');
@@ -28,6 +29,7 @@ test('stages, counters and gauges are shown under their names', async (t) => {
   t.true(page.includes('berth_engine_restarts_total 0\n'));
   t.true(page.includes('berth_limit_hits_total{limit="maxSessions"} 1\n'));
   t.true(page.includes('berth_pods 3\n'));
+  t.true(page.includes('berth_shims{state="serving"} 3\nberth_shims{state="lost"} 0\n'));
   t.true(page.includes('berth_build_info{version="0.1.0"} 1\n'));
 });
 

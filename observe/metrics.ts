@@ -8,6 +8,8 @@ export type Metrics = Meter & {
   rpc(method: string, code: string, seconds: number): void;
   /** Shows what `read` gives whenever somebody looks, as `berth_<name>`. */
   gauge(name: string, help: string, read: () => number): void;
+  /** The same by a label; its values come from the code alone. */
+  gaugeBy(name: string, help: string, label: string, read: () => Record<string, number>): void;
   /** The page of GET /metrics. */
   render(): Promise<string>;
 };
@@ -64,6 +66,14 @@ export function openMetrics({ version }: { version: string }): Metrics {
     limit: (name) => limits.inc({ limit: name }),
     gauge(name, help, read) {
       new Gauge({ name: `berth_${name}`, help, registers, collect() { this.set(read()); } });
+    },
+    gaugeBy(name, help, label, read) {
+      new Gauge({
+        name: `berth_${name}`, help, labelNames: [label], registers,
+        collect() {
+          for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
+        },
+      });
     },
     render: () => registry.metrics(),
   };

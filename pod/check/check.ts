@@ -6,7 +6,6 @@ import { releaseContainer } from '../container/release.ts';
 import { KILL_TIMEOUT_MS, type PodContext } from '../context.ts';
 import { everyCgroupDir } from '../../host/cgroup.ts';
 import { tellSandbox } from '../sandbox/event.ts';
-import { sandboxLost } from '../sandbox/lost.ts';
 import { networkPod } from '../sandbox/network.ts';
 import { hasProcess } from '../sandbox/plan.ts';
 import { sweep } from '../sweep.ts';
@@ -55,13 +54,15 @@ export async function lastingProblems(context: PodContext): Promise<Problem[]> {
 async function problemsNow(context: PodContext): Promise<Problem[]> {
   const seen = await lookAtState(askOf(context));
   // The records as they are now: what has come or gone during the look is nobody's orphan.
-  return [...context.store.problems().map(whileRunning), ...judgeState(seen, recordsOf(context))];
+  return [...context.store.problems(), ...judgeState(seen, recordsOf(context))].map(whileRunning);
 }
 
-/** A daemon has all records in memory, and the file open. */
+/** A daemon has all records in memory and the file open, and goes on trying to reach a shim that is there. */
 function whileRunning(problem: Problem): Problem {
-  if (problem.kind !== 'state-file') return problem;
-  return { ...problem, what: `${problem.what}; the daemon goes on with what it has in memory: stop it and run berth check --offline --repair`, repair: '' };
+  const { kind, what } = problem;
+  if (kind === 'pod-shim') return { ...problem, what: `${what}; it is tried again and again`, repair: '' };
+  if (kind !== 'state-file') return problem;
+  return { ...problem, what: `${what}; the daemon goes on with what it has in memory: stop it and run berth check --offline --repair`, repair: '' };
 }
 
 function askOf(context: PodContext): StateAsk {
@@ -101,7 +102,6 @@ async function mend(problem: Problem, context: PodContext): Promise<void> {
 async function mendPod(kind: Problem['kind'], id: string, context: PodContext): Promise<void> {
   const sandbox = context.store.sandboxes.get(id);
   if (sandbox?.state !== 'ready') return;
-  if (kind === 'pod-shim') await sandboxLost(context, id);
   if (kind === 'pod-netns') tellSandbox(context, 'pod.stopped', context.store.sandboxes.put({ ...sandbox, state: 'stopped' }));
   if (kind === 'pod-network' && sandbox.attachment) context.network.note(networkPod(context, sandbox, decode('PodSandboxConfig', sandbox.config)), sandbox.attachment);
 }

@@ -39,7 +39,7 @@ export type StateSeen = {
   noted: readonly string[];
   /** Mount points below the state directory. */
   mounts: readonly string[];
-  /** Cgroups with names like ours where pods of ours are. */
+  /** Cgroups without record, with names like ours, where pods of ours are. */
   cgroups: readonly CgroupSeen[];
 };
 export type CgroupSeen = { path: string; id: string; hasProcesses: boolean };
@@ -90,14 +90,15 @@ function isThere(host: Hierarchies, path: string): boolean {
 }
 
 /** In the cgroups where known pods are: elsewhere they may be another runtime's. */
-async function cgroupsLikeOurs({ cgroup, sandboxes }: StateAsk): Promise<CgroupSeen[]> {
+async function cgroupsLikeOurs({ cgroup, sandboxes, containers }: StateAsk): Promise<CgroupSeen[]> {
+  const known = new Set([...sandboxes, ...containers].map(({ id }) => id));
   const parents = new Set(sandboxes.map(({ cgroupParent }) => cgroupParent));
   const found = new Map<string, CgroupSeen>();
   for (const mount of cgroup.host.all) {
     for (const parent of parents) {
       for (const name of await namesIn(`${mount}${parent}`)) {
         const [, id] = /^crio-(?:conmon-)?([0-9a-f]{64})(?:\.scope)?$/.exec(name) ?? [];
-        if (id === undefined) continue;
+        if (id === undefined || known.has(id)) continue;
         const path = childPath(parent, name);
         const hasProcesses = (await processesIn(`${mount}${path}`)) > 0 || found.get(path)?.hasProcesses === true;
         found.set(path, { path, id, hasProcesses });

@@ -25,7 +25,8 @@ function notLooked({ log }: PodContext, error: unknown): Problem[] {
 /** A pod without its network can have no more containers, so it is not ready: the kubelet makes another. */
 function markedSandbox(context: PodContext, { kind, id, what }: Problem): boolean {
   const sandbox = context.store.sandboxes.get(id);
-  if (sandbox === undefined) return false;
+  // Whether a shim can be asked is shown as it is at the moment.
+  if (sandbox === undefined || kind === 'pod-shim') return false;
   const ends = kind === 'pod-netns' && sandbox.state === 'ready';
   const marked = context.store.sandboxes.put({ ...sandbox, lacks: [...(sandbox.lacks ?? []), what], ...(ends && { state: 'stopped' }) });
   if (ends) tellSandbox(context, 'pod.stopped', marked);
