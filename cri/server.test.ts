@@ -140,24 +140,23 @@ async function withLongerDeadlines(attempt: (ms: number) => Promise<boolean>): P
 }
 
 test.serial('the deadline aborts the handler as a timeout and the caller gets DEADLINE_EXCEEDED', async (t) => {
-  const reasons: unknown[] = [];
+  const kinds = new Set<string>();
   const { call, seen } = await serve(t, {
     RunPodSandbox: async (_, { signal, deadlineMs }) => {
-      if (signal.aborted) throw signal.reason;
-      await once(signal, 'abort');
-      t.true(deadlineMs <= Date.now());
-      reasons.push(signal.reason);
+      t.true(Number.isFinite(deadlineMs));
+      if (!signal.aborted) await once(signal, 'abort');
+      kinds.add((signal.reason as RuntimeError).kind);
       throw signal.reason;
     },
   });
   await withLongerDeadlines(async (ms) => {
     t.is(await codeOf(call('RunPodSandbox', {}, { deadline: Date.now() + ms })), status.DEADLINE_EXCEEDED);
     await sleep(20);
-    return reasons.length > 0;
+    // A request that was long on its way is taken back, by its caller's clock, before its time has passed here.
+    return kinds.has('timeout');
   });
-  t.is((reasons[0] as RuntimeError).kind, 'timeout');
-  while (seen.calls.length === 0) await sleep(5);
-  t.deepEqual(seen.calls[0], ['RunPodSandbox', 'DEADLINE_EXCEEDED']);
+  while (!seen.calls.some(([, code]) => code === 'DEADLINE_EXCEEDED')) await sleep(5);
+  t.deepEqual(seen.calls.filter(([, code]) => code !== 'CANCELLED')[0], ['RunPodSandbox', 'DEADLINE_EXCEEDED']);
 });
 
 test('a caller that cancels aborts the handler as cancelled', async (t) => {
