@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -13,6 +14,12 @@ for word; do case $word in create|start|exec|update|delete) verb=$word; break;; 
 delay=$(cat "$0.$verb")
 rm "$0.$verb"
 [ "$delay" != first ] || kill -9 $$
+if [ "$delay" = mounted ]; then
+  for word; do [ "$last" != --root ] || root=$word; last=$word; done
+  mkdir -p "$root/$last/runc.x"
+  mount -t tmpfs berth-e2e "$root/$last/runc.x"
+  kill -9 $$
+fi
 runc "$@" & pid=$!
 sleep "$delay"
 kill -9 $pid
@@ -97,10 +104,21 @@ test('a container of a shim that is gone is removed wholly, also when the OCI ru
   t.deepEqual(readdirSync(known()), []);
 });
 
+test('a create whose OCI runtime is killed with a mount of its own in place leaves nothing', async (t) => {
+  const { daemon } = stage();
+  const pod = await frailPod('mounted');
+  const before = readdirSync(known()).length;
+  t.true(await killedDuring('create', 'mounted', () => createContainer(daemon, pod, containerConfig('c', ['true']))));
+  await until(() => readdirSync(known()).length === before, 60_000, 'the mount to be gone');
+  t.deepEqual((await daemon.cri.call('ListContainers', {})).containers, []);
+});
+
 test('what an OCI runtime keeps of nobody is swept at the next start', async (t) => {
   const { daemon } = stage();
   const container = await runScript(daemon, await frailPod('kept'), 'c', 'sleep 1000');
-  mkdirSync(join(known(), '0'.repeat(64)));
+  const place = join(known(), '0'.repeat(64), 'runc.x');
+  mkdirSync(place, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', 'berth-e2e', place]);
   await daemon.kill();
   await daemon.start();
   await until(() => readdirSync(known()).length === 1, 60_000, 'the sweep');

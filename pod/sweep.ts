@@ -5,6 +5,7 @@ import { containerMountPoints } from './container/image-volumes.ts';
 import type { PodContext } from './context.ts';
 import { endCgroup } from './end-cgroup.ts';
 import { containerPaths, podPaths, socketName } from './paths.ts';
+import { clearRuntimeState } from './runtime-state.ts';
 import { connectShim } from './shim/client.ts';
 import { finishAll } from './teardown.ts';
 
@@ -75,8 +76,9 @@ async function removeContainers({ engine, log, roots, store }: PodContext): Prom
   const orphans = ids.map((id) => containerPaths(roots, id));
   await engine.call('removeTrees', {
     unmount: (await Promise.all(orphans.map(containerMountPoints))).flat(),
-    remove: [...orphans.flatMap((paths) => [paths.bundle, paths.writable]), ...known.flatMap(({ id, path }) => (ids.includes(id) ? [path] : []))],
+    remove: orphans.flatMap((paths) => [paths.bundle, paths.writable]),
   });
+  await clearRuntimeState(engine, known.flatMap(({ id, path }) => (ids.includes(id) ? [path] : [])));
   log.info('containers without record removed', { containers: ids.length });
 }
 

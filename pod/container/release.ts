@@ -1,9 +1,10 @@
 import { isKind } from '../../api/errors.ts';
-import type { PodContext } from '../context.ts';
+import type { Handler, PodContext } from '../context.ts';
 import { endCgroup } from '../end-cgroup.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
+import { clearRuntimeState } from '../runtime-state.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
 import { tellContainer } from './event.ts';
 import { containerMountPoints } from './image-volumes.ts';
@@ -16,6 +17,8 @@ export async function releaseContainer(context: PodContext, container: Container
     () => deleteInShim(context, container),
     () => endCgroup(context.engine, everyContainerCgroup(context, container)),
   ]);
+  const handler = handlerOf(context, container);
+  if (handler) await clearRuntimeState(context.engine, [`${handler.runtime.root}/${container.id}`]);
   // Not before: the runtime needs its bundle to be asked again.
   const unmount = await containerMountPoints(paths);
   await context.engine.call('removeTrees', { unmount, remove: [paths.bundle, paths.writable] });
@@ -36,8 +39,12 @@ async function deleteInShim(context: PodContext, container: Container): Promise<
   }
 }
 
+function handlerOf({ runtimes }: PodContext, { handler }: Container): Handler | undefined {
+  return runtimes.byName.get(handler || runtimes.defaultName);
+}
+
 async function deleteByRuntime(context: PodContext, container: Container): Promise<void> {
-  const handler = context.runtimes.byName.get(container.handler || context.runtimes.defaultName);
+  const handler = handlerOf(context, container);
   if (!handler) {
     context.log.warn('what the OCI runtime knows of a container remains: its handler is not configured any more', { container: container.id });
     return;
@@ -45,8 +52,6 @@ async function deleteByRuntime(context: PodContext, container: Container): Promi
   const words = ['delete', '--force', container.id];
   const { exitCode, stderr } = await runRuntime(context.engine, handler.runtime, words, context.settings.runtimeTimeout);
   if (exitCode !== 0) context.log.warn('OCI runtime cannot delete a container', { container: container.id, stderr: stderr.slice(0, 500) });
-  // Nothing runs of it any more: what a runtime that was killed has left are files.
-  await context.engine.call('removeTrees', { unmount: [], remove: [`${handler.runtime.root}/${container.id}`] });
 }
 
 /** Releases a container that could not be made; what fails now is tried again until it succeeds, under its own id. */
