@@ -182,6 +182,8 @@ export type FetchLayerAsk = BlobSource & {
   limits: LayerLimits;
   /** Name, inside the target, of the one file that the blob is; empty for a blob that is a layer's tar. */
   file: string;
+  /** New file for sums of what the layer's files hold, for `verifyLayer`; empty for none. */
+  sums: string;
 };
 
 /** What a layer may be at most; a refusal names the daemon's option. `ratio`: unpacked bytes for each byte of the blob. */
@@ -190,7 +192,7 @@ export type LayerLimits = { unpackedBytes: number; ratio: number; inodes: number
 /** One layer that lies in a file, from byte `offset` on, to verify and unpack in one pass. */
 export type UnpackLayerAsk = { path: string; offset: number } & Pick<
   FetchLayerAsk,
-  'digest' | 'sizeBytes' | 'compression' | 'diffId' | 'target' | 'limits'
+  'digest' | 'sizeBytes' | 'compression' | 'diffId' | 'target' | 'limits' | 'sums'
 >;
 
 /** What an unpacked layer holds; `implied`: directories that are in it only because something lies in them. */
@@ -271,6 +273,14 @@ export type EngineCalls = {
   giveWay: { ask: { ms: number }; reply: Record<string, never> };
   /** As fetchLayer, out of a file. */
   unpackLayer: { ask: UnpackLayerAsk; reply: FetchLayerReply };
+  /**
+   * Reads every file of a layer and compares it with what `sums` kept; `verified` is false where nothing was kept. `missing`
+   * and `damaged` count files, `names` has some of the damaged.
+   */
+  verifyLayer: {
+    ask: { directory: string; sums: string };
+    reply: { verified: boolean; files: number; missing: number; damaged: number; names: string[] };
+  };
   /** Writes a layer's directory as a tar to the new file `target`; the digest is the layer's diffID. On error nothing is left there. */
   packLayer: { ask: { directory: string; target: string }; reply: { digest: string; sizeBytes: string } };
   /** Settles the layers in their order, syncfs once on the layers' file system, then renames each (an existing target wins, the source is removed), then fsync of the folders. */

@@ -156,6 +156,7 @@ const engineCalls = {
       stallMs: 30_000,
       limits: { unpackedBytes: 68_719_476_736, ratio: 1000, inodes: 5_000_000, entries: 10_000_000 },
       file: 'models/tiny.gguf',
+      sums: '/var/lib/berth/layers/tmp-1.sums',
     },
     reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
   },
@@ -185,8 +186,13 @@ const engineCalls = {
       diffId: `sha256:${pod}`,
       target: '/var/lib/berth/layers/tmp-1',
       limits: { unpackedBytes: 68_719_476_736, ratio: 1000, inodes: 5_000_000, entries: 10_000_000 },
+      sums: '/var/lib/berth/layers/tmp-1.sums',
     },
     reply: { unpackedBytes: '9007199254740993', usedBytes: '4096', inodes: '3', implied: ['tmp'] },
+  },
+  verifyLayer: {
+    ask: { directory: '/var/lib/berth/layers/aa', sums: '/var/lib/berth/sums/aa' },
+    reply: { verified: true, files: 5, missing: 1, damaged: 2, names: ['passwd', 'sh'] },
   },
   packLayer: {
     ask: { directory: '/var/lib/berth/layers/aa', target: '/var/lib/berth/tmp/2' },

@@ -12,7 +12,7 @@ export const check: Verb = {
   args: { usage: '[-- BERTHD-OPTION…]', least: 0, most: Number.POSITIVE_INFINITY },
   summary: 'Verify images, pods and containers, and name each problem. Ends with 0 when there is none, 1 when there are, 2 when it could not look.',
   options: {
-    full: { type: 'boolean', help: 'Also verify what takes long; finds no more than the quick check yet.' },
+    full: { type: 'boolean', help: 'Verify the content of every layer too: reads all of them.' },
     repair: { type: 'boolean', help: 'Drop what is bad and not in use; the next pull brings images anew.' },
     offline: { type: 'boolean', help: 'Look at what a daemon left that does not run; options of berthd, such as --root, come after --.' },
     json: { type: 'boolean', help: 'Print each problem as a JSON object, one a line.' },

@@ -8,9 +8,11 @@ import { type CheckCounts, type Checked, countsText, type Problem, problemText }
 import { hierarchies } from '../host/cgroup.ts';
 import { orIfMissing } from '../host/files.ts';
 import { holdDirectory } from '../host/lock.ts';
-import { judgeStore } from '../image/check/judge.ts';
-import { lookAtStore } from '../image/check/look.ts';
-import { hexOf } from '../image/layers/layers.ts';
+import { startEngine } from '../host/spawn-engine.ts';
+import { contentFault } from '../image/check/content.ts';
+import { judgeStore, layerProblem, type StoreKnown } from '../image/check/judge.ts';
+import { lookAtStore, type StoreSeen } from '../image/check/look.ts';
+import { hexOf } from '../image/layers/places.ts';
 import { judgeState } from '../pod/check/judge.ts';
 import { lookAtState, type StateAsk } from '../pod/check/look.ts';
 import { readState, rescueState } from '../pod/check/state-file.ts';
@@ -27,7 +29,7 @@ const exitCode = { clean: 0, problems: 1 } as const;
  * Returns the exit code. Errors: `in-use` while a daemon runs there, `not-found`, `newer-format` for what a newer release wrote.
  */
 export async function checkOffline(config: Config, ask: CheckAsk, print: (line: string) => void): Promise<number> {
-  const { problems, counts } = await lookOffline(config);
+  const { problems, counts } = await lookOffline(config, ask);
   const left = ask.repair && problems.length > 0 ? await repaired(config, ask) : problems.map(untouched);
   const found = ask.repair ? outcomes(problems, left) : left;
   for (const each of found) print(ask.json ? JSON.stringify(each) : problemText(each));
@@ -35,22 +37,42 @@ export async function checkOffline(config: Config, ask: CheckAsk, print: (line: 
   return found.length === 0 ? exitCode.clean : exitCode.problems;
 }
 
-async function lookOffline(config: Config): Promise<{ problems: Problem[]; counts: CheckCounts }> {
+async function lookOffline(config: Config, { full }: CheckAsk): Promise<{ problems: Problem[]; counts: CheckCounts }> {
   const release = holdWhatIsThere(config);
   try {
     const state = readState(config.state, bootId());
     const store = await lookAtStore(config.imageStore || config.root);
     const isElsewhere = (diffId: string): boolean => config.additionalImageStores.some((other) => existsSync(join(other, 'layers', hexOf(diffId))));
-    const stored = judgeStore(store, { inMemory: [], holders: (id) => users(state.containers, id), isElsewhere, inFlight: () => false });
+    const known: StoreKnown = { inMemory: [], holders: (id) => users(state.containers, id), isElsewhere, inFlight: () => false };
+    const stored = judgeStore(store, known);
+    const contents = full ? await lookAtContents(config, store, known) : { problems: [], unverified: 0 };
     const roots = { root: config.root, state: config.state, netnsDir: config.netnsDir };
     const seen = await lookAtState({ ...state, roots, ...outside(config) });
     return {
-      problems: [...stored, ...state.problems, ...judgeState(seen, { ...state, roots })],
-      counts: { images: store.records.stored.length, layers: store.layers.length, unverified: 0, pods: state.sandboxes.length, containers: state.containers.length },
+      problems: [...stored, ...contents.problems, ...state.problems, ...judgeState(seen, { ...state, roots })],
+      counts: { images: store.records.stored.length, layers: store.layers.length, unverified: contents.unverified, pods: state.sandboxes.length, containers: state.containers.length },
     };
   } finally {
     release();
   }
+}
+
+/** Has an engine of its own read every layer that an image has. */
+async function lookAtContents(config: Config, seen: StoreSeen, known: StoreKnown): Promise<{ problems: Problem[]; unverified: number }> {
+  const images = seen.records.stored.map(({ image }) => image);
+  const there = new Set(seen.layers.map(({ name }) => name));
+  const found = { problems: [] as Problem[], unverified: 0 };
+  const engine = await startEngine({ path: config.native, log: toStandardError, meter: unmeasured });
+  try {
+    for (const diffId of new Set(images.flatMap(({ layers }) => layers.filter((each) => there.has(hexOf(each)))))) {
+      const fault = await contentFault(engine, seen.root, diffId, new AbortController().signal);
+      if (fault === undefined) found.unverified++;
+      else if (fault !== '') found.problems.push(...images.filter(({ layers }) => layers.includes(diffId)).map((image) => layerProblem({ kind: 'layer-content', image, diffId, fault }, seen, known)));
+    }
+  } finally {
+    await engine.close();
+  }
+  return found;
 }
 
 /** What is not in a folder, as a daemon that does not run would see it. */
@@ -101,7 +123,7 @@ async function repaired(config: Config, ask: CheckAsk): Promise<Checked[]> {
   const daemon = await startDaemon(config, { log: toStandardError, meter: unmeasured, publish: () => undefined });
   try {
     await daemon.takeUp();
-    for await (const { problem } of checkReplies(daemon.context, ask)) if (problem) found.push(problem as Checked);
+    for await (const { problem } of checkReplies(daemon.context, ask, new AbortController().signal)) if (problem) found.push(problem as Checked);
   } finally {
     await daemon.close();
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Checked } from '../api/problem.ts';
@@ -99,6 +99,29 @@ test.serial('what is damaged is named offline with nothing touched, a repair men
   t.true(await lives());
   for (const image of [flat, data]) await mustBerth(daemon, 'pull', image);
   t.deepEqual(await check(), clean);
+});
+
+test.serial('a byte of a layer that has changed is found by a full check, with a daemon and without one', async (t) => {
+  const { daemon } = stage();
+  const { lives } = await bystander();
+  t.deepEqual(await check('--full'), clean);
+  const { id, layer } = await imaged(flat);
+  const file = join(layer, 'flat');
+  const { atime, mtime } = statSync(file);
+  writeFileSync(file, readFileSync(file, 'utf8').replace('one', 'two'));
+  utimesSync(file, atime, mtime);
+  t.deepEqual(await check(), clean);
+  const expected = [{ kind: 'layer-content', id, path: layer }];
+  t.deepEqual((await check('--full')).problems.map(shape), expected);
+  await daemon.stop();
+  t.deepEqual((await checkOffline('--full')).problems.map(shape), expected);
+  const repaired = await checkOffline('--full', '--repair');
+  t.deepEqual(repaired.problems.map((problem) => ({ ...shape(problem), repaired: problem.repaired })), [{ ...expected[0], repaired: true }]);
+  t.deepEqual(await checkOffline('--full'), clean);
+  await daemon.start();
+  t.true(await lives());
+  await mustBerth(daemon, 'pull', flat);
+  t.deepEqual(await check('--full'), clean);
 });
 
 test.serial('a damaged layer that a container stands on is told of with its user, and stays', async (t) => {

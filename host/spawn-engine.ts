@@ -11,7 +11,7 @@ import { pendingCalls } from './pending.ts';
 /** Calls that may be made again when the engine died under them: doing them twice is doing them once. */
 const repeatable: ReadonlySet<keyof EngineCalls> = new Set<keyof EngineCalls>([
   'hello', 'prepareState', 'releaseState', 'releasePod', 'unpinNetns', 'removeTrees', 'removeCgroup', 'sample', 'measure',
-  'diskUsage', 'statfs', 'commitLayers', 'makeVolumes', 'findSources', 'notify',
+  'diskUsage', 'statfs', 'commitLayers', 'makeVolumes', 'findSources', 'notify', 'verifyLayer',
 ]);
 
 /** One life of the engine process. */

@@ -3,7 +3,8 @@ import { RuntimeError } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
 import { inParallel } from '../../host/parallel.ts';
 import { searchPath } from '../../host/program.ts';
-import { hexOf, type LayerUsage, noUsage } from '../layers/layers.ts';
+import { type LayerUsage, noUsage } from '../layers/layers.ts';
+import { hexOf } from '../layers/places.ts';
 import type { Stored } from '../records/record-file.ts';
 import { readRecords, type RecordsRead } from '../records/record-folder.ts';
 

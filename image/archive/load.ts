@@ -13,6 +13,7 @@ import { nameOf, parseReference, type Reference, repositoryOf } from '../manifes
 import { type Attached, signaturesOf } from '../policy/cosign.ts';
 import type { Verification } from '../policy/verification.ts';
 import { choose } from '../pull/resolve.ts';
+import { sumsBeside } from '../layers/places.ts';
 import { unpacked } from '../layers/unpack.ts';
 import { type ArchivedImage, imagesIn } from './images.ts';
 import { indexTar, type TarIndex } from './index.ts';
@@ -119,7 +120,7 @@ async function unpack(
     throw new RuntimeError('corrupt', `layer ${digest} should have ${sizeBytes} bytes, the archive has ${part.sizeBytes}`);
   }
   const directory = temporary();
-  const ask = { path: tar.path, offset: part.offset, digest, sizeBytes, compression, diffId, target: directory, limits };
+  const ask = { path: tar.path, offset: part.offset, digest, sizeBytes, compression, diffId, target: directory, limits, sums: sumsBeside(directory) };
   return unpacked({ diffId, directory, engine }, () => engine.call('unpackLayer', ask, { signal }));
 }
 

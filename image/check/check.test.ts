@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { isKind } from '../../api/errors.ts';
@@ -22,9 +22,9 @@ test.afterEach.always(async () => {
   await opened.close();
 });
 const pull = (name: string): Promise<Image> => opened.images.pull({ reference: `${registry.host}/${name}`, signal });
-const check = async (repair = false): Promise<Checked[]> => {
+const check = async (repair = false, full = false, unverified: string[] = []): Promise<Checked[]> => {
   const found: Checked[] = [];
-  for await (const problem of opened.images.check({ repair })) found.push(problem);
+  for await (const problem of opened.images.check({ repair, full, unverified: (diffId) => void unverified.push(diffId), signal })) found.push(problem);
   return found;
 };
 const recordOf = ({ id }: Image): string => join(opened.root, 'images', `${id.slice('sha256:'.length)}.json`);
@@ -116,6 +116,56 @@ for (const [title, { kind, does, isGone }] of Object.entries(damages)) {
     t.is((await opened.reopen()).list().length, 2);
   });
 }
+
+/** A change that keeps name, size and times. */
+function rot(path: string): void {
+  const { atime, mtime } = statSync(path);
+  const bytes = readFileSync(path);
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  utimesSync(path, atime, mtime);
+}
+
+const rots: Record<string, [does: (layer: string) => void, what: RegExp]> = {
+  'a file with a wrong byte': [(layer) => rot(join(layer, 'b')), /has 1 files that are not as they were unpacked \(b\)$/],
+  'a file that was cut short': [(layer) => truncateSync(join(layer, 'b'), 0), /has 1 files that are not as they were unpacked \(b\)$/],
+  'a file that is gone': [(layer) => rmSync(join(layer, 'b')), /has lost 1 files$/],
+};
+for (const [title, [does, what]] of Object.entries(rots)) {
+  test.serial(`${title} is found by a full check, and a repair drops the image`, async (t) => {
+    registry.serve('app', 'v1', buildImage({ layers: [{ a: 'shared' }, { b: 'own', c: 'more' }] }));
+    const [app, other] = [await pull('app:v1'), await pull('other:v1')];
+    const unverified: string[] = [];
+    t.deepEqual(await check(false, true, unverified), []);
+    t.deepEqual(unverified, []);
+    does(layerOf(app, 1));
+    t.deepEqual(await check(), []);
+    const [found, ...rest] = await check(true, true);
+    t.deepEqual(rest, []);
+    t.like(found, { kind: 'layer-content', id: app.id, path: layerOf(app, 1), repaired: true });
+    t.regex(found?.what ?? '', what);
+    t.deepEqual(opened.images.list(), [other]);
+    await pull('app:v1');
+    t.deepEqual(await check(false, true), []);
+  });
+}
+
+test.serial('a layer of which nothing was kept is told of as not verified', async (t) => {
+  const app = await pull('app:v1');
+  rmSync(join(opened.root, 'sums', app.layers[0]?.slice('sha256:'.length) ?? ''));
+  const unverified: string[] = [];
+  t.deepEqual(await check(false, true, unverified), []);
+  t.deepEqual(unverified, [app.layers[0]]);
+});
+
+test.serial('sums go with their layer', async (t) => {
+  await pull('app:v1');
+  t.is(readdirSync(join(opened.root, 'sums')).length, 2);
+  writeFileSync(join(opened.root, 'sums', 'a'.repeat(64)), '');
+  t.deepEqual(shapes(await check(true)), [{ kind: 'leftover', id: 'a'.repeat(64), path: join(opened.root, 'sums', 'a'.repeat(64)), repaired: true }]);
+  await opened.images.remove(`${registry.host}/app:v1`);
+  t.deepEqual(readdirSync(join(opened.root, 'sums')), []);
+});
 
 test.serial('of images that share a damaged layer none is dropped while one of them is in use', async (t) => {
   const [app, other] = [await pull('app:v1'), await pull('other:v1')];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Problem, ProblemKind } from '../../api/problem.ts';
 import { unfinishedSuffix } from '../../host/durable-file.ts';
-import { hexOf } from '../layers/layers.ts';
+import { hexOf, storeFolders } from '../layers/places.ts';
 import type { Image } from '../records/record.ts';
 import { fileNameOf, type Stored } from '../records/record-file.ts';
 import type { LayerSeen, StoreSeen } from './look.ts';
@@ -27,6 +27,7 @@ export function judgeStore(seen: StoreSeen, known: StoreKnown): Problem[] {
     ...missingRecords(seen, known),
     ...records.stored.flatMap((stored) => wrongLayers(stored, seen, known)),
     ...orphanLayers(seen, known),
+    ...orphanSums(seen),
     ...seen.temporary
       .filter((name) => !known.inFlight(name))
       .map((name): Problem => ({
@@ -98,6 +99,13 @@ function faultOf(layer: LayerSeen | undefined, inodes: bigint, isElsewhere: bool
   if (layer === undefined) return isElsewhere ? '' : missing;
   if (!layer.isDirectory) return 'is no directory';
   return layer.isEmpty && inodes > 1n ? `is empty, ${inodes} inodes were unpacked` : '';
+}
+
+function orphanSums({ root, records, layers, sums }: StoreSeen): Problem[] {
+  const there = new Set([...layers.map(({ name }) => name), ...records.stored.flatMap(({ image }) => image.layers.map(hexOf))]);
+  return sums
+    .filter((name) => !there.has(name))
+    .map((name): Problem => ({ kind: 'leftover', id: name, path: join(storeFolders(root).sums, name), what: 'is kept of a layer that is not there', repair: 'remove it' }));
 }
 
 function orphanLayers({ root, records, layers }: StoreSeen, { inFlight }: StoreKnown): Problem[] {

@@ -2,6 +2,7 @@ import { opendir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orIfMissing } from '../../host/files.ts';
 import { inParallel } from '../../host/parallel.ts';
+import { storeFolders } from '../layers/places.ts';
 import { readRecords, type RecordsRead } from '../records/record-folder.ts';
 
 /** What lies in the folders of a store. */
@@ -11,6 +12,8 @@ export type StoreSeen = {
   /** Names beside the records in `images/`: unfinished ones, and those that were put aside. */
   besideRecords: readonly string[];
   layers: readonly LayerSeen[];
+  /** Names in `sums/`: layers of which it is known what they held. */
+  sums: readonly string[];
   /** Names in `tmp/`. */
   temporary: readonly string[];
 };
@@ -32,6 +35,7 @@ export async function lookAtStore(root: string): Promise<StoreSeen> {
       const isDirectory = entry.isDirectory();
       return { name: entry.name, isDirectory, isEmpty: isDirectory && (await isEmpty(join(root, 'layers', entry.name))) };
     }),
+    sums: await namesIn(storeFolders(root).sums),
     temporary: await namesIn(join(root, 'tmp')),
   };
 }

@@ -7,6 +7,8 @@ import { orIfMissing } from '../../host/files.ts';
 import { keyedQueue } from '../../host/queue.ts';
 import type { LayerElsewhere } from '../additional/additional-store.ts';
 import { createClaims } from './claims.ts';
+import { hexOf, layerPath, storeFolders, sumsBeside } from './places.ts';
+import { placeSums, removeSums, sweepSums } from './sums.ts';
 
 /** What a layer takes on the disk. */
 export type LayerUsage = { usedBytes: bigint; inodes: bigint };
@@ -60,9 +62,9 @@ export type LayersOptions = {
 
 /** Opens the folders, made where missing. */
 export async function openLayers(options: LayersOptions): Promise<Layers> {
-  const { engine, log, elsewhere } = options;
-  const folders = { layers: join(options.root, 'layers'), temporary: join(options.root, 'tmp') };
-  const ownPath = (diffId: string): string => join(folders.layers, hexOf(diffId));
+  const { root, engine, log, elsewhere } = options;
+  const folders = storeFolders(root);
+  const ownPath = (diffId: string): string => layerPath(root, diffId);
   const ours = `${randomUUID().slice(0, 8)}-`;
   const temporary = (): string => join(folders.temporary, `${ours}${randomUUID()}`);
   // One after the other: freeing many files can be slow, and the engine has few threads for it.
@@ -110,6 +112,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
         const below = diffIds.slice(0, level(layer)).reverse().map(pathOf);
         return { from: layer.directory, to: ownPath(layer.diffId), implied: layer.implied, below };
       });
+      await placeSums(root, added);
       if (moves.length > 0) await engine.call('commitLayers', { moves });
       for (const layer of added) {
         present.set(layer.diffId, layer.usage);
@@ -123,19 +126,20 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       const going = diffIds.filter((diffId) => present.has(diffId));
       going.forEach(forget);
       await putAway(going.map(ownPath));
+      await removeSums(root, going);
     },
     async removeUnpacked(layer) {
-      if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory] });
+      if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory, sumsBeside(layer.directory)] });
     },
   };
 }
 
-type Folders = { layers: string; temporary: string };
+type Folders = ReturnType<typeof storeFolders>;
 
 /** The wanted layers that are there. */
 async function sweep(
   folders: Folders,
-  { wanted, known }: LayersOptions,
+  { root, wanted, known }: LayersOptions,
   putAway: (paths: string[]) => Promise<void>,
   removeSoon: (paths: string[]) => void,
 ): Promise<Map<string, LayerUsage>> {
@@ -145,15 +149,11 @@ async function sweep(
   const names = new Set(await readdir(folders.layers));
   const present = [...wanted].filter((diffId) => names.delete(hexOf(diffId)));
   await putAway([...names].map((name) => join(folders.layers, name)));
+  await sweepSums(root, present);
   return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? noUsage]));
 }
 
 function add(total: LayerUsage, usage: LayerUsage, sign: bigint): void {
   total.usedBytes += sign * usage.usedBytes;
   total.inodes += sign * usage.inodes;
-}
-
-/** Name of the folder of a layer. */
-export function hexOf(diffId: string): string {
-  return diffId.slice('sha256:'.length);
 }

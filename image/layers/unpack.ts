@@ -1,6 +1,7 @@
 import type { FetchLayerReply } from '../../api/engine.ts';
 import { isKind } from '../../api/errors.ts';
 import type { Engine } from '../../host/engine.ts';
+import { sumsBeside } from './places.ts';
 import type { UnpackedLayer } from './layers.ts';
 
 /** The layer that the engine unpacks to `directory` by `work`; on error nothing is left there. */
@@ -13,7 +14,7 @@ export async function unpacked(
     return { diffId, directory, usage: { usedBytes: BigInt(usedBytes), inodes: BigInt(inodes) }, implied };
   } catch (error) {
     // An engine that fails removes what it unpacked; one that died could not.
-    if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [directory] });
+    if (isKind(error, 'unavailable')) await engine.call('removeTrees', { unmount: [], remove: [directory, sumsBeside(directory)] });
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../../host/engine.ts';
 import type { BlobLocations, Content } from './content.ts';
 import type { UnpackedLayer } from '../layers/layers.ts';
 import type { LayerDescriptor } from '../manifest/manifest.ts';
+import { sumsBeside } from '../layers/places.ts';
 import { unpacked } from '../layers/unpack.ts';
 
 /** One layer of a manifest with the digest of its content. */
@@ -48,7 +49,7 @@ async function fetchOnce(
   const { digest, sizeBytes, compression, file } = descriptor;
   const directory = temporary();
   const pace = { minBytesPerStall: stall.bytes, stallMs: stall.ms || neverMs };
-  const ask = { ...source, ...pace, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target: directory, limits };
+  const ask = { ...source, ...pace, digest, sizeBytes, compression, diffId: file === '' ? diffId : digest, file, target: directory, limits, sums: sumsBeside(directory) };
   const how = { signal, onProgress, onSourceLost: locations.instead };
   return unpacked({ diffId, directory, engine }, () => engine.call('fetchLayer', ask, how));
 }

@@ -64,6 +64,9 @@ export type LoadAsk = { archive: AsyncIterable<Buffer>; name: string; signal: Ab
 /** An image that was pruned, and what the layers took that went with it. */
 export type Pruned = { image: Image; freed: LayerUsage };
 
+/** How the store is checked: `full` reads every layer and tells by `unverified` of those that have nothing to be compared with. */
+export type ImageCheckAsk = { repair: boolean; full: boolean; unverified: (diffId: string) => void; signal: AbortSignal };
+
 /** The images of this machine. Reads answer from memory and never wait. */
 export type Images = {
   list(): readonly Image[];
@@ -109,7 +112,7 @@ export type Images = {
   usage(): { path: string; usedBytes: bigint; inodes: bigint };
   usageOf(diffId: string): LayerUsage;
   /** What is wrong with the store, mended where that is wanted. Throws `newer-format` for records of a newer release. */
-  check(ask: { repair: boolean }): AsyncIterable<Checked>;
+  check(ask: ImageCheckAsk): AsyncIterable<Checked>;
   /** Ends pulls in flight and waits for what is being written. */
   close(): Promise<void>;
 };

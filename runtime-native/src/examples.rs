@@ -105,6 +105,19 @@ fn every_call_of_the_engine_is_understood_and_answered_as_declared() {
     let loaded: UnpackLayerAsk = side.ask("unpackLayer");
     assert_eq!((loaded.offset, loaded.size_bytes), (5_000_000_000, 512));
     assert_eq!(json!(fetched), side.examples["calls"]["unpackLayer"]["reply"]);
+    let verified: engine::VerifyLayerAsk = side.ask("verifyLayer");
+    assert_eq!(
+        (verified.directory.as_str(), verified.sums.as_str()),
+        ("/var/lib/berth/layers/aa", "/var/lib/berth/sums/aa")
+    );
+    let reply = engine::VerifyLayerReply {
+        verified: true,
+        files: 5,
+        missing: 1,
+        damaged: 2,
+        names: vec!["passwd".to_owned(), "sh".to_owned()],
+    };
+    assert_eq!(json!(reply), side.examples["calls"]["verifyLayer"]["reply"]);
     let packed: PackLayerAsk = side.ask("packLayer");
     let reply = PackedLayer { digest: format!("sha256:{}", "a".repeat(64)), size_bytes: 9_007_199_254_740_993 };
     assert_eq!(packed.target, "/var/lib/berth/tmp/2");

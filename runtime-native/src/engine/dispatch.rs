@@ -6,7 +6,7 @@ use super::lanes::Lane;
 use super::messages::{Ask, CancelAsk, Done, GiveWayAsk, HelloAsk, HelloReply, RunLane};
 use super::{
     Engine, commit, fetch, idmap, measure, notify, relabel, release, rootfs, run, sample, sources, spawn, state, tree,
-    usage, volume,
+    usage, verify, volume,
 };
 use crate::frame::{FrameError, PROTOCOL};
 use crate::unpack;
@@ -60,6 +60,7 @@ fn choose(name: &str, body: &[u8]) -> Result<(Lane, Act), FrameError> {
         "sample" => (Lane::Reads, act(sample::sample)),
         "fetchLayer" => (Lane::Fetch, act(fetch::fetch_layer)),
         "unpackLayer" => (Lane::Fetch, act(fetch::unpack_layer)),
+        "verifyLayer" => (Lane::Disk, act(verify::verify_layer)),
         "packLayer" => (Lane::Disk, act(fetch::pack_layer)),
         "commitLayers" => (Lane::Commit, act(commit::commit_layers)),
         other => return Err(FrameError::new("unsupported", format!("the engine knows no call {other}"))),

@@ -273,6 +273,21 @@ pub struct DiskUsageAsk {
 pub struct DiskUsageReply {
     pub usage: Vec<Option<TreeUsage>>,
 }
+/// A layer's directory, and the file with the sums that were kept of it.
+#[derive(Debug, Deserialize)]
+pub struct VerifyLayerAsk {
+    pub directory: String,
+    pub sums: String,
+}
+/// `verified`: whether sums were there to compare with; `missing` and `damaged` count files, `names` has some of the latter.
+#[derive(Debug, Default, Serialize)]
+pub struct VerifyLayerReply {
+    pub verified: bool,
+    pub files: u64,
+    pub missing: u64,
+    pub damaged: u64,
+    pub names: Vec<String>,
+}
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TreeUsage {
     pub bytes: String,

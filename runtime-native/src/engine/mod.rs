@@ -37,6 +37,7 @@ mod state;
 mod state_lock;
 mod tree;
 mod usage;
+mod verify;
 mod volume;
 mod walk;
 

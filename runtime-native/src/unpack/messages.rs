@@ -56,6 +56,9 @@ pub struct FetchLayerAsk {
     pub limits: Limits,
     /// Name, inside the target, of the one file that the blob is; empty for a blob that is a layer's tar.
     pub file: String,
+    /// New file for what the layer's files hold, see `sums`; empty for none.
+    #[serde(default)]
+    pub sums: String,
     /// Where the blob lies when it is not fetched at all; then what concerns the connection counts for nothing.
     #[serde(skip)]
     pub section: Option<Section>,
@@ -75,6 +78,8 @@ pub struct UnpackLayerAsk {
     pub diff_id: String,
     pub target: String,
     pub limits: Limits,
+    #[serde(default)]
+    pub sums: String,
 }
 
 impl From<&UnpackLayerAsk> for FetchLayerAsk {
@@ -90,6 +95,7 @@ impl From<&UnpackLayerAsk> for FetchLayerAsk {
             stall_ms: 0,
             limits: ask.limits,
             file: String::new(),
+            sums: ask.sums.clone(),
             section: Some(Section { path: ask.path.clone(), offset: ask.offset }),
         }
     }

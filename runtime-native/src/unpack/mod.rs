@@ -12,6 +12,7 @@ mod messages;
 mod section;
 mod settle;
 mod stream;
+mod sums;
 mod tar;
 #[cfg(test)]
 pub mod tests;
@@ -30,6 +31,7 @@ pub use self::messages::{
 };
 pub use self::settle::settle;
 use self::stream::{Flow, TarStream};
+pub use self::sums::{Kept, Verdict};
 pub use self::tar::BLOCK_BYTES;
 use self::tar::{Archive, Entry};
 pub use self::throttle::give_way;
@@ -92,10 +94,12 @@ fn fetch_and_unpack(
 ) -> Result<FetchedLayer, FrameError> {
     let stream = TarStream::start(ask, sources, flow.clone(), progress, cancelled)?;
     let full = |error| naming_inodes(error, Path::new(&ask.target));
-    let tree = Tree::create(&ask.target, ask.limits).map_err(full)?;
-    fill(ask, stream, tree).map_err(full).inspect_err(|_| {
+    let mut tree = Tree::create(&ask.target, ask.limits).map_err(full)?;
+    let filled = tree.keep_sums(&ask.sums).and_then(|()| fill(ask, stream, tree));
+    filled.map_err(full).inspect_err(|_| {
         // What cannot be removed now is swept with all temporary directories at the next start.
         let _ = fs::remove_dir_all(&ask.target);
+        sums::remove(&ask.sums);
     })
 }
 

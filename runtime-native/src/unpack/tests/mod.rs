@@ -17,5 +17,6 @@ mod seeds;
 mod server;
 mod settle;
 mod sources;
+mod sums;
 pub mod transfer;
 mod tree;

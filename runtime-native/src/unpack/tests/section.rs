@@ -33,6 +33,7 @@ fn unpack_from_file(
         diff_id: hex("sha256", tar),
         target: scratch.layer().to_str().unwrap().to_owned(),
         limits: Limits::default(),
+        sums: String::new(),
     };
     crate::unpack::unpack_layer(&ask, &|_| (), &AtomicBool::new(false))
 }

@@ -49,6 +49,7 @@ pub fn ask(scratch: &Scratch, port: u16, blob: &[u8], compression: Compression, 
         stall_ms: 20_000,
         limits: Limits::default(),
         file: String::new(),
+        sums: String::new(),
         section: None,
     }
 }

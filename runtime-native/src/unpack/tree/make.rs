@@ -14,6 +14,7 @@ use super::tally::ALLOCATION_BYTES;
 use super::write_back::WriteBack;
 use super::{Tree, directory, remove, whiteout};
 use crate::frame::FrameError;
+use crate::unpack::sums::Summing;
 use crate::unpack::tar::{Archive, Entry, Kind, Sparse, quoted};
 
 /// Where an entry goes: `name` in the directory `parent`; `path` is both.
@@ -62,8 +63,15 @@ impl Tree {
         self.tally.add(entry.sparse.as_ref().map_or(entry.size, |sparse| sparse.allocated(ALLOCATION_BYTES)))?;
         let mut file = File::from(inode);
         match &entry.sparse {
-            None => copy_data(&mut WriteBack::new(&mut file), u64::MAX, &spot.path, archive)?,
-            Some(sparse) => copy_parts(&mut file, sparse, &spot.path, archive)?,
+            None => {
+                let mut summing = Summing::new(WriteBack::new(&mut file));
+                copy_data(&mut summing, u64::MAX, &spot.path, archive)?;
+                self.sums.note(&spot.name, entry.size, Some(summing.sum()))?;
+            }
+            Some(sparse) => {
+                copy_parts(&mut file, sparse, &spot.path, archive)?;
+                self.sums.note(&spot.name, sparse.size, None)?;
+            }
         }
         Metadata::of(entry).apply(file.as_fd(), &spot.path)
     }
@@ -106,6 +114,7 @@ impl Tree {
         let metadata = Metadata::again(entry, &inode);
         match FileType::from_raw_mode(inode.st_mode) {
             FileType::RegularFile => {
+                self.sums.note(&spot.name, inode.st_size as u64, None)?;
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 let opened =
                     openat(above, spot.name.as_slice(), flags, Mode::empty()).map_err(failed("open", &spot.path))?;
@@ -139,6 +148,7 @@ impl Tree {
         remove::remove(above, &spot.name, &mut self.tally).map_err(failed("replace", &spot.path))?;
         self.parents.forget();
         self.pending.forget(&spot.path);
+        self.sums.blur();
         Ok(())
     }
 }

@@ -18,17 +18,18 @@ use rustix::fs::{CWD, Gid, IFlags, Mode, OFlags, Uid, fchmod, fchown, ioctl_getf
 use rustix::io::Errno;
 
 use self::directory::Pending;
-use self::failure::failed;
 use self::make::Spot;
 use self::metadata::Metadata;
 use self::parents::Parents;
 use self::place::{Place, join};
 use self::tally::{DIRECTORY_SIZE, Tally};
 use super::limits::{Limits, set_by};
+use super::sums::Sums;
 use super::tar::{Archive, Entry, Kind};
 use crate::frame::FrameError;
 
 pub use self::directory::OPAQUE;
+pub use self::failure::failed;
 pub use self::metadata::is_kept;
 pub use self::remove::discard;
 pub use self::whiteout::is_whiteout;
@@ -51,6 +52,7 @@ pub struct Tree {
     tally: Tally,
     entries: u64,
     limits: Limits,
+    sums: Sums,
 }
 
 impl Tree {
@@ -69,7 +71,13 @@ impl Tree {
         let mut tally = Tally::new(limits.inodes);
         tally.add(DIRECTORY_SIZE)?;
         let pending = Pending::new(limits.directory_name_bytes);
-        Ok(Self { parents: Parents::new(root), pending, tally, entries: 0, limits })
+        Ok(Self { parents: Parents::new(root), pending, tally, entries: 0, limits, sums: Sums::create("")? })
+    }
+
+    /// From now on notes in the new file `path` what the files hold; empty for nowhere.
+    pub fn keep_sums(&mut self, path: &str) -> Result<(), FrameError> {
+        self.sums = Sums::create(path)?;
+        Ok(())
     }
 
     /// Puts one entry in its place; its data is read off `archive`.
@@ -95,9 +103,14 @@ impl Tree {
     }
 
     /// Sets what had to wait for the last entry, and returns what the tree holds.
-    pub fn finish(self) -> Result<Contents, FrameError> {
+    pub fn finish(mut self) -> Result<Contents, FrameError> {
         let implied = self.parents.implied().filter(|path| !self.pending.names(path));
-        let implied = implied.filter_map(|path| String::from_utf8(path.clone()).ok()).collect();
+        let implied: Vec<_> = implied.filter_map(|path| String::from_utf8(path.clone()).ok()).collect();
+        // They may meet others of their name below, and then not all that is in them stays.
+        if !implied.is_empty() {
+            self.sums.blur();
+        }
+        self.sums.finish()?;
         self.pending.apply(&self.parents)?;
         let Tally { inodes, used_bytes, .. } = self.tally;
         Ok(Contents { inodes, used_bytes, implied })
