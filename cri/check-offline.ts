@@ -124,6 +124,7 @@ async function repaired(config: Config, ask: CheckAsk): Promise<Checked[]> {
   try {
     await daemon.takeUp();
     for await (const { problem } of checkReplies(daemon.context, ask, new AbortController().signal)) if (problem) found.push(problem as Checked);
+    await daemon.context.images.settled();
   } finally {
     await daemon.close();
   }

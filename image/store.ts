@@ -114,6 +114,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     check: (ask) => checkImages({ root, engine, records, layers, isElsewhere, holders, inTurn, discardUnused: (diffIds) => discardUnused(diffIds, records, layers) }, ask),
     usage: layers.usage,
     usageOf: layers.usageOf,
+    settled: layers.settled,
     async close() {
       await puller.close();
       http.close();

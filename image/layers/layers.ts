@@ -46,6 +46,8 @@ export type Layers = {
   forget(diffId: string): void;
   /** Takes layers away: out of sight when it resolves, off the disk soon after. */
   discard(diffIds: readonly string[]): Promise<void>;
+  /** Resolves when all that was put away or discarded is off the disk, or could not be removed. */
+  settled(): Promise<void>;
   /** Removes what was unpacked unless it has been moved to its place. */
   removeUnpacked(unpacked: UnpackedLayer): Promise<void>;
 };
@@ -128,6 +130,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       await putAway(going.map(ownPath));
       await removeSums(root, going);
     },
+    settled: () => removals.run('', () => Promise.resolve()),
     async removeUnpacked(layer) {
       if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory, sumsBeside(layer.directory)] });
     },

@@ -113,6 +113,8 @@ export type Images = {
   usageOf(diffId: string): LayerUsage;
   /** What is wrong with the store, mended where that is wanted. Throws `newer-format` for records of a newer release. */
   check(ask: ImageCheckAsk): AsyncIterable<Checked>;
+  /** Resolves when all layers that were taken away are off the disk, or could not be removed. */
+  settled(): Promise<void>;
   /** Ends pulls in flight and waits for what is being written. */
   close(): Promise<void>;
 };
