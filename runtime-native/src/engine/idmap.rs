@@ -68,11 +68,19 @@ fn refusal(layer: &str, error: Errno) -> FrameError {
 
 /// Tells what stands in the way of user namespaces with images below `dir`; empty when nothing does.
 pub fn try_idmap(ask: &TryIdmapAsk, _call: &Call) -> Result<TryIdmapReply, FrameError> {
-    let dir = format!("{}/idmap-{}-{:?}", ask.dir, std::process::id(), std::thread::current().id());
+    // Always the same: what an engine left that was killed here is in the way of the next trial, which takes it away.
+    let dir = format!("{}/idmap-trial", ask.dir);
+    clear_away(&dir);
     let tried = mount_once(&dir);
-    let _ = mount::unmount(&format!("{dir}/target"));
-    let _ = std::fs::remove_dir_all(&dir);
+    clear_away(&dir);
     Ok(TryIdmapReply { obstacle: tried.err().map(|error| error.message).unwrap_or_default() })
+}
+
+fn clear_away(dir: &str) {
+    for name in ["target", "stage"] {
+        let _ = mount::unmount(&format!("{dir}/{name}"));
+    }
+    let _ = std::fs::remove_dir_all(dir);
 }
 
 /// An overlay in miniature, with a layer whose ids are mapped.
