@@ -69,14 +69,7 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
   const ownPath = (diffId: string): string => layerPath(root, diffId);
   const ours = `${randomUUID().slice(0, 8)}-`;
   const temporary = (): string => join(folders.temporary, `${ours}${randomUUID()}`);
-  // One after the other: freeing many files can be slow, and the engine has few threads for it.
-  const removals = keyedQueue();
-  const removeSoon = (paths: string[]): void => {
-    if (paths.length === 0) return;
-    removals
-      .run('', () => engine.call('removeTrees', { unmount: [], remove: paths }))
-      .catch((error: unknown) => log.warn('layers were not removed, the next start will', { error: String(error) }));
-  };
+  const { removeSoon, settled } = removals(engine, log);
   const putAway = async (paths: string[]): Promise<void> => {
     const moved: string[] = [];
     // One after the other: a stalled disk may hold up one thread of Node's pool, not all of them.
@@ -130,10 +123,24 @@ export async function openLayers(options: LayersOptions): Promise<Layers> {
       await putAway(going.map(ownPath));
       await removeSums(root, going);
     },
-    settled: () => removals.run('', () => Promise.resolve()),
+    settled,
     async removeUnpacked(layer) {
       if (!moved.has(layer)) await engine.call('removeTrees', { unmount: [], remove: [layer.directory, sumsBeside(layer.directory)] });
     },
+  };
+}
+
+/** One after the other: freeing many files can be slow, and the engine has few threads for it. */
+function removals(engine: Engine, log: Log): { removeSoon(paths: string[]): void; settled(): Promise<void> } {
+  const queue = keyedQueue();
+  return {
+    removeSoon(paths) {
+      if (paths.length === 0) return;
+      queue
+        .run('', () => engine.call('removeTrees', { unmount: [], remove: paths }))
+        .catch((error: unknown) => log.warn('layers were not removed, the next start will', { error: String(error) }));
+    },
+    settled: () => queue.run('', () => Promise.resolve()),
   };
 }
 
