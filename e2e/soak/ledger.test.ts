@@ -58,6 +58,7 @@ test('a container starts once, under its own name', (t) => {
   t.deepEqual(found({ books: { starts: ['b'] } }), ['started as b']);
   t.deepEqual(found({ books: { starts: [] } }), ['never started, by its own books']);
   t.deepEqual(found({ books: { starts: [], lines: 0, endings: [] }, account: { exitCode: 137, log: readLog('') }, suffered: { startFailed: true } }), []);
+  t.deepEqual(found({ books: { starts: [], lines: 0, endings: [] }, account: { exitCode: 1, log: readLog('') }, suffered: { startFailed: true } }), []);
 });
 
 test('a line of the books that is not whole was not written', (t) => {

@@ -17,6 +17,8 @@ export type Log = { readonly texts: readonly string[]; readonly malformed: reado
 
 const KILLED = 137;
 const UNKNOWN = 255;
+/** The end of the OCI runtime's own process in the container, which the container's program has not taken the place of. */
+const RUNTIME_GAVE_UP = 1;
 
 export function readBooks(starts: string, endings: string, lines: string): Books {
   return { starts: whole(starts), endings: whole(endings).map(Number), lines: Number(whole(lines).at(-1) ?? 0) };
@@ -50,10 +52,10 @@ function startFaults(id: string, { starts }: Books, { shimKilled, stopped, start
   return starts.length === 1 || shimKilled || stopped || startFailed ? [] : ['never started, by its own books'];
 }
 
-function exitFaults({ endings }: Books, { state, exitCode }: Account, { shimKilled, stopped, startFailed }: Suffered): string[] {
+function exitFaults({ starts, endings }: Books, { state, exitCode }: Account, { shimKilled, stopped, startFailed }: Suffered): string[] {
   if (state !== 'CONTAINER_EXITED') return [`has ended, but is ${state}`];
   if (endings.includes(exitCode)) return [];
-  const allowed = [...(stopped ? [KILLED, 128 + 15] : []), ...(shimKilled ? [UNKNOWN, KILLED, 128 + 13] : []), ...(startFailed ? [UNKNOWN, KILLED] : [])];
+  const allowed = [...(stopped ? [KILLED, 128 + 15] : []), ...(shimKilled ? [UNKNOWN, KILLED, 128 + 13] : []), ...(startFailed ? [UNKNOWN, KILLED] : []), ...(startFailed && starts.length === 0 ? [RUNTIME_GAVE_UP] : [])];
   if (allowed.includes(exitCode)) return [];
   return [`exit code ${exitCode}, its own books say ${endings.join() || 'no end'}`];
 }
