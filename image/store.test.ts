@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,6 +89,20 @@ test.serial('an image pulled by digest has no tag and exactly that digest, until
   t.deepEqual(tagged.tags, [`${registry.host}/app:v1`]);
   t.deepEqual(tagged.digests, [name, `${registry.host}/app@${built.top.digest}`].sort());
   t.deepEqual((await opened.reopen()).list(), [tagged]);
+});
+
+test.serial('a folder among the layers that the disk does not let go is no reason not to start', async (t) => {
+  registry.serve('app', 'v1', buildImage({ layers: [{ a: '1' }] }));
+  const image = await pull('app:v1');
+  const stuck = join(opened.root, 'layers', 'e'.repeat(64));
+  mkdirSync(stuck);
+  execFileSync('mount', ['-t', 'tmpfs', 'stuck', stuck]);
+  try {
+    t.deepEqual((await opened.reopen()).list(), [image]);
+    t.true(opened.logged.some((line) => line.includes('cannot be taken away') && line.includes(stuck)));
+  } finally {
+    execFileSync('umount', [stuck]);
+  }
 });
 
 test.serial('a tag moves to the image it names now', async (t) => {

@@ -149,7 +149,7 @@ type Folders = ReturnType<typeof storeFolders>;
 /** The wanted layers that are there. */
 async function sweep(
   folders: Folders,
-  { root, wanted, known }: LayersOptions,
+  { root, wanted, known, log }: LayersOptions,
   putAway: (paths: string[]) => Promise<void>,
   removeSoon: (paths: string[]) => void,
 ): Promise<Map<string, LayerUsage>> {
@@ -158,7 +158,11 @@ async function sweep(
   removeSoon((await readdir(folders.temporary)).map((name) => join(folders.temporary, name)));
   const names = new Set(await readdir(folders.layers));
   const present = [...wanted].filter((diffId) => names.delete(hexOf(diffId)));
-  await putAway([...names].map((name) => join(folders.layers, name)));
+  for (const name of names) {
+    const path = join(folders.layers, name);
+    // One folder that the disk has spoilt is no reason not to start.
+    await putAway([path]).catch((error: unknown) => log.warn('a layer of no image cannot be taken away', { path, error: String(error) }));
+  }
   await sweepSums(root, present);
   return new Map(present.map((diffId) => [diffId, known.get(diffId) ?? noUsage]));
 }
