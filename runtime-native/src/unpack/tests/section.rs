@@ -78,6 +78,7 @@ fn a_file_system_without_inodes_left_is_told_apart_from_a_full_one() {
         compression: Compression::None,
         diff_id: hex("sha256", &content),
         target: room.join("layer").to_str().unwrap().to_owned(),
+        sums: String::new(),
         limits: Limits::default(),
     };
     let outcome = crate::unpack::unpack_layer(&ask, &|_| (), &AtomicBool::new(false));
