@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::kept::{KeptCgroup, KeptSubCgroup};
 use super::messages::CgroupDirs;
+use super::process_limit::ProcessLimits;
 use super::signals;
 
 /// The directories of one container's cgroup that a shim needs.
@@ -98,15 +99,33 @@ impl Cgroup {
             return;
         }
         remove_below(&self.members);
-        let (mut top, mut inside) = (self.members.as_path(), PathBuf::new());
-        while !self.controller.is_empty() && !top.ends_with(self.controller) {
-            let (Some(parent), Some(name)) = (top.parent(), top.file_name()) else { return };
-            inside = Path::new(name).join(&inside);
-            top = parent;
-        }
+        let Some((top, inside)) = self.divided().filter(|_| !self.controller.is_empty()) else { return };
         for hierarchy in top.parent().and_then(|all| fs::read_dir(all).ok()).into_iter().flatten().flatten() {
-            remove_below(&hierarchy.path().join(&inside));
+            remove_below(&hierarchy.path().join(inside));
         }
+    }
+
+    /// The limits of processes around it and around this shim.
+    pub fn process_limits(&self) -> ProcessLimits {
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let Some((mount, inside)) = self.divided() else { return ProcessLimits::default() };
+        let (controller, mount) = match self.controller {
+            "" => ("", mount.to_owned()),
+            _ => ("pids", mount.with_file_name("pids")),
+        };
+        let shim = path_of(&own, controller).map(|path| mount.join(path.trim_start_matches('/')));
+        let paths: Vec<PathBuf> = [mount.join(inside)].into_iter().chain(shim).collect();
+        ProcessLimits::below(&mount, &paths)
+    }
+
+    /// Where its hierarchy is mounted, and its path there.
+    fn divided(&self) -> Option<(&Path, &Path)> {
+        let is_mount = |dir: &&Path| match self.controller {
+            "" => !dir.parent().is_some_and(|above| above.join("cgroup.procs").exists()),
+            controller => dir.ends_with(controller),
+        };
+        let mount = self.members.ancestors().find(is_mount)?;
+        Some((mount, self.members.strip_prefix(mount).ok()?))
     }
 
     /// Makes a sub-cgroup (in one hierarchy only on version 1); `None` where that cannot be.
@@ -192,10 +211,14 @@ fn collect(dir: &Path, pids: &mut Vec<i32>) {
 
 /// The path of a process below the cgroup `name`, out of its `/proc/PID/cgroup`; `None` when it is not below it.
 fn path_below<'a>(groups: &'a str, controller: &str, name: &str) -> Option<&'a str> {
-    let mut lines = groups.lines().filter_map(|line| line.splitn(3, ':').nth(1).zip(line.splitn(3, ':').nth(2)));
-    let (_, path) = lines.find(|(controllers, _)| controllers.split(',').any(|found| found == controller))?;
-    let (_, rest) = path.split_once(&format!("/{name}/"))?;
+    let (_, rest) = path_of(groups, controller)?.split_once(&format!("/{name}/"))?;
     (!rest.is_empty() && !rest.contains("..")).then_some(rest)
+}
+
+/// The path of a process in the hierarchy of a controller, out of its `/proc/PID/cgroup`.
+fn path_of<'a>(groups: &'a str, controller: &str) -> Option<&'a str> {
+    let mut lines = groups.lines().filter_map(|line| line.splitn(3, ':').nth(1).zip(line.splitn(3, ':').nth(2)));
+    lines.find(|(controllers, _)| controllers.split(',').any(|found| found == controller)).map(|(_, path)| path)
 }
 
 fn oom_kills(memory: &Path, controller: &str) -> Option<u64> {

@@ -69,13 +69,14 @@ impl Shim {
         }
         words.push(&it.id);
         let run = runtime::run(
-            &Verb {
+            Verb {
                 runtime: &it.runtime,
                 verb: "create",
                 words: &words,
                 log: it.runtime_log(),
                 stdio: child.fds(&self.pod.dev_null),
                 network: self.pod.host_network.as_fd(),
+                limits: it.cgroup.process_limits(),
                 timeout_ms,
             },
             Then::Create { container: it.serial, caller },

@@ -209,9 +209,10 @@ impl Shim {
             log: log.clone(),
             stdio: it.child.fds(&self.pod.dev_null),
             network: self.pod.host_network.as_fd(),
+            limits: container.cgroup.process_limits(),
             timeout_ms: left.map_or(START_TIMEOUT_MS, |left| left.max(1)),
         };
-        self.runs.push(runtime::run(&verb, Then::Exec { exec: it.serial, caller })?);
+        self.runs.push(runtime::run(verb, Then::Exec { exec: it.serial, caller })?);
         Ok(())
     }
 

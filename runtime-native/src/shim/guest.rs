@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::clock;
 use super::container::Container;
+use super::process_limit::ProcessLimits;
 use super::runtime::{self, Ended, Verb};
 use super::shim::{Shim, Then};
 use super::signals;
@@ -33,9 +34,10 @@ impl Shim {
             log: container.runtime_log(),
             stdio: [self.pod.dev_null.as_fd(); 3],
             network: self.pod.host_network.as_fd(),
+            limits: ProcessLimits::default(),
             timeout_ms: SIGNAL_TIMEOUT_MS,
         };
-        if let Ok(run) = runtime::run(&verb, Then::Signal) {
+        if let Ok(run) = runtime::run(verb, Then::Signal) {
             self.runs.push(run);
         }
     }
@@ -52,9 +54,10 @@ impl Shim {
             log: container.runtime_log(),
             stdio: [null, answer.as_fd(), null],
             network: self.pod.host_network.as_fd(),
+            limits: ProcessLimits::default(),
             timeout_ms: 0,
         };
-        self.runs.push(runtime::run(&verb, Then::Watch { container: serial })?);
+        self.runs.push(runtime::run(verb, Then::Watch { container: serial })?);
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod namespaces;
 pub(crate) mod packet;
 mod pid_one;
 mod poll;
+mod process_limit;
 mod protocol;
 mod records;
 mod reopen;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::messages::OciRuntime;
+use super::process_limit::ProcessLimits;
 use super::spawn::{self, Program};
 use super::{clock, tree};
 use crate::frame::FrameError;
@@ -49,6 +50,7 @@ pub struct Verb<'a> {
     pub log: String,
     pub stdio: [BorrowedFd<'a>; 3],
     pub network: BorrowedFd<'a>,
+    pub limits: ProcessLimits,
     /// 0 for none.
     pub timeout_ms: u64,
 }
@@ -61,6 +63,7 @@ pub struct Run<Then> {
     doing: String,
     log: String,
     log_from: u64,
+    limits: ProcessLimits,
     deadline: Option<Instant>,
     killed: Option<Killed>,
 }
@@ -72,18 +75,19 @@ enum Killed {
 }
 
 /// Starts a verb. `unavailable` when the runtime cannot be executed, `exhausted` when no process can be made.
-pub fn run<Then>(verb: &Verb, then: Then) -> Result<Run<Then>, FrameError> {
+pub fn run<Then>(verb: Verb, then: Then) -> Result<Run<Then>, FrameError> {
     let runtime = verb.runtime;
     let doing = format!("{} {} {}", runtime.path, verb.verb, verb.words.last().unwrap_or(&""));
-    let argv = argv(verb).map_err(|error| FrameError::new("unavailable", format!("{doing}: {error}")))?;
+    let argv = argv(&verb).map_err(|error| FrameError::new("unavailable", format!("{doing}: {error}")))?;
     let path = argv.first().cloned().unwrap_or_default();
     let network = Some(verb.network.as_fd());
     let program = Program { path: &path, argv: &argv, stdio: verb.stdio, network };
     let log_from = std::fs::metadata(&verb.log).map_or(0, |file| file.len());
     let began_at_ns = clock::now_ns();
-    let pid = spawn::spawn(&program).map_err(|error| not_begun(&doing, &error))?;
+    let pid = spawn::spawn(&program).map_err(|error| verb.limits.explain(not_begun(&doing, &error)))?;
     let deadline = (verb.timeout_ms > 0).then(|| Instant::now() + Duration::from_millis(verb.timeout_ms));
-    Ok(Run { pid, then, began_at_ns, doing, log: verb.log.clone(), log_from, deadline, killed: None })
+    let Verb { log, limits, .. } = verb;
+    Ok(Run { pid, then, began_at_ns, doing, log, log_from, limits, deadline, killed: None })
 }
 
 /// The runtime is not there or cannot be executed, or there is nothing left to run it with.
@@ -106,7 +110,8 @@ impl<Then> Run<Then> {
     /// One that a version before has started, and whose outcome does not matter.
     pub fn resume(pid: i32, began_at_ns: u64, then: Then) -> Self {
         let (doing, log) = (String::new(), String::new());
-        Self { pid, then, began_at_ns, doing, log, log_from: 0, deadline: None, killed: None }
+        let limits = ProcessLimits::default();
+        Self { pid, then, began_at_ns, doing, log, log_from: 0, limits, deadline: None, killed: None }
     }
 
     /// When `expire` is due.
@@ -143,13 +148,12 @@ impl<Then> Run<Then> {
             Some(Killed::Aborted) => return Err(FrameError::new("cancelled", format!("{doing}: no more wanted"))),
             None => {}
         }
-        match last_error(&self.log, self.log_from) {
-            Some(message) => Err(FrameError::new(kind(&message), format!("{doing}: {message}"))),
-            None if ended.code > 128 => {
-                Err(FrameError::new("internal", format!("{doing}: it was killed by signal {}", ended.code - 128)))
-            }
-            None => Err(FrameError::new("internal", format!("{doing}: ended with {} and no word", ended.code))),
-        }
+        let (kind, message) = match last_error(&self.log, self.log_from) {
+            Some(message) => (kind(&message), message),
+            None if ended.code > 128 => ("internal", format!("it was killed by signal {}", ended.code - 128)),
+            None => ("internal", format!("ended with {} and no word", ended.code)),
+        };
+        Err(self.limits.explain(FrameError::new(kind, format!("{doing}: {message}"))))
     }
 }
 
@@ -231,6 +235,7 @@ mod tests {
             log: "/l".into(),
             stdio: [null.as_fd(); 3],
             network: null.as_fd(),
+            limits: ProcessLimits::default(),
             timeout_ms: 0,
         };
         let words: Vec<_> = argv(&verb).unwrap().into_iter().map(|word| word.into_string().unwrap()).collect();

@@ -84,13 +84,14 @@ impl Shim {
         }
         let words: Vec<&str> = words.iter().copied().chain([container.id.as_str()]).collect();
         let run = runtime::run(
-            &Verb {
+            Verb {
                 runtime: &container.runtime,
                 verb,
                 words: &words,
                 log: container.runtime_log(),
                 stdio: container.child.fds(&self.pod.dev_null),
                 network: self.pod.host_network.as_fd(),
+                limits: container.cgroup.process_limits(),
                 timeout_ms,
             },
             then,
