@@ -1,10 +1,10 @@
-import { isKind } from '../../api/errors.ts';
 import type { Handler, PodContext } from '../context.ts';
 import { endCgroup } from '../end-cgroup.ts';
 import { containerPaths } from '../paths.ts';
 import type { Container } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
 import { clearRuntimeState } from '../runtime-state.ts';
+import { isUnable } from '../shim/unable.ts';
 import { finishAll, undoUntilDone } from '../teardown.ts';
 import { tellContainer } from './event.ts';
 import { containerMountPoints } from './image-volumes.ts';
@@ -28,12 +28,12 @@ export async function releaseContainer(context: PodContext, container: Container
   if (last && last.state !== 'creating') tellContainer(context, 'container.removed', last);
 }
 
-/** A shim that is gone or hangs cannot be asked: what remains is killed, then the runtime forgets it. */
+/** Where the shim cannot do it, what remains is killed, then the runtime forgets it. */
 async function deleteInShim(context: PodContext, container: Container): Promise<void> {
   try {
     await context.shims.of(container.sandboxId).call('delete', { container: container.id, timeoutMs: context.settings.runtimeTimeout });
   } catch (error) {
-    if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
+    if (!isUnable(error)) throw error;
     await endCgroup(context.engine, containerCgroup(context, container));
     await deleteByRuntime(context, container);
   }

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { CgroupDirs } from '../../api/engine.ts';
-import { isKind } from '../../api/errors.ts';
 import type { OciRuntime } from '../../api/shim.ts';
 import { cgroupDirs, childPath, containerLeaf, everyCgroupDir } from '../../host/cgroup.ts';
 import { handlerOf } from '../container/plan.ts';
@@ -10,6 +9,7 @@ import { endCgroup } from '../end-cgroup.ts';
 import { podPaths } from '../paths.ts';
 import type { Sandbox } from '../record.ts';
 import { runRuntime } from '../runtime-call.ts';
+import { isUnable } from '../shim/unable.ts';
 import { sandboxProcessSpec } from '../spec/sandbox-process.ts';
 import { finishAll } from '../teardown.ts';
 import { tellSandbox } from './event.ts';
@@ -41,7 +41,7 @@ export async function endProcess(context: PodContext, sandbox: Sandbox): Promise
   try {
     await context.shims.of(sandbox.id).call('delete', { container: sandbox.id, timeoutMs: context.settings.runtimeTimeout });
   } catch (error) {
-    if (!isKind(error, 'unavailable') && !isKind(error, 'timeout')) throw error;
+    if (!isUnable(error)) throw error;
     await finishAll(`end the sandbox process of ${sandbox.id}`, [
       () => endCgroup(context.engine, cgroupOf(context, sandbox, cgroupDirs)),
       () => runRuntime(context.engine, ownRuntime(context, sandbox), ['delete', '--force', sandbox.id], context.settings.runtimeTimeout),
