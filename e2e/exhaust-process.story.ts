@@ -3,9 +3,8 @@ import { readdirSync } from 'node:fs';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { childrenOf } from './harness/engine.ts';
-import { textOf } from './harness/files.ts';
 import { fillInodes } from './harness/fill.ts';
-import { containerConfig, createContainer, exec, exitOf, type Pod, removePod, runPod, runScript } from './harness/pod.ts';
+import { containerConfig, createContainer, exec, exitOf, type Pod, podConfig, removePod, runPod, runScript } from './harness/pod.ts';
 import { story } from './harness/story.ts';
 
 /** The root directory lies on a small tmpfs of its own. */
@@ -65,6 +64,23 @@ test('an engine without a descriptor left refuses what needs one, and does it wh
   await allIsWell(t);
 });
 
+test('an engine whose memory is taken away is replaced: a call fails as such at most, its retry works, and what ran goes on', async (t) => {
+  const { daemon } = stage();
+  const pod = await runPod(daemon, 'before');
+  const id = await runScript(daemon, pod, 'c', 'sleep 1000');
+  const pid = enginePid();
+  prlimit(pid, '--as=1:');
+  const config = podConfig(daemon, 'meanwhile');
+  const run = () => daemon.cri.call('RunPodSandbox', { config });
+  // What the old engine was not asked for any more is done by the new one; one that cannot read the call has ended of it.
+  const failed = await run().then(() => undefined, (error: ServiceError) => error);
+  t.true([undefined, status.RESOURCE_EXHAUSTED, status.UNAVAILABLE].includes(failed?.code), failed?.details);
+  await run();
+  t.not(enginePid(), pid);
+  t.is((await exec(daemon, id, 'echo on')).stdout, 'on\n');
+  await allIsWell(t);
+});
+
 test('a shim without a descriptor left refuses execs and tells the exit of its container', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'before');
@@ -79,7 +95,7 @@ test('a shim without a descriptor left refuses execs and tells the exit of its c
   t.is((await exec(daemon, again, 'echo well')).stdout, 'well\n');
 });
 
-test('a shim without memory refuses execs; it, or the rule of lost shims, tells the exit of its container, and the pod can be removed', async (t) => {
+test('a shim without memory refuses execs; it, or the rule of lost shims, tells the exit of its container, and container and pod can be removed', async (t) => {
   const { daemon } = stage();
   const pod = await runPod(daemon, 'before');
   const id = await runScript(daemon, pod, 'c', 'sleep 1000');
@@ -89,7 +105,8 @@ test('a shim without memory refuses execs; it, or the rule of lost shims, tells 
   await daemon.cri.call('StopContainer', { container_id: id, timeout: 0 });
   // Unknown where the shim has ended of it.
   t.true([137, 255].includes((await exitOf(daemon, id)).exit_code));
-  if (textOf(`/proc/${pid}/comm`).trim() === 'berth-shim') prlimit(pid, '--as=unlimited:');
+  await daemon.cri.call('RemoveContainer', { container_id: id });
+  t.deepEqual((await daemon.cri.call('ListContainers', { filter: { id } })).containers, []);
   await removePod(daemon, pod.id);
   await allIsWell(t);
 });

@@ -1,4 +1,4 @@
-import { errorKind, RuntimeError } from '../api/errors.ts';
+import { type ErrorKind, errorKind, RuntimeError } from '../api/errors.ts';
 import type { Ask, Reply } from '../api/frame.ts';
 
 /** What a call in flight is told: its answer, or why there will be none. */
@@ -10,8 +10,8 @@ export type Pending = {
   ask(call: string, ask: object, send: (frame: Ask) => void): { id: number; answer: Promise<Record<string, unknown>> };
   /** Settles the call that `reply` answers; an answer nobody waits for is dropped. */
   settle(reply: Reply): void;
-  /** Fails every call in flight as `unavailable`. */
-  fail(message: string): void;
+  /** Fails every call in flight, as `unavailable` if no other kind is given. */
+  fail(message: string, kind?: ErrorKind): void;
 };
 
 /** Calls in flight towards `peer` (named in errors). */
@@ -39,9 +39,9 @@ export function pendingCalls(peer: string): Pending {
       if ('ok' in reply) waiter.resolve(reply.ok);
       else waiter.reject(new RuntimeError(errorKind(reply.error.kind), reply.error.message));
     },
-    fail(message) {
+    fail(message, kind = 'unavailable') {
       for (const waiter of waiters.values()) {
-        waiter.reject(new RuntimeError('unavailable', `${peer}, ${waiter.call}: ${message}`));
+        waiter.reject(new RuntimeError(kind, `${peer}, ${waiter.call}: ${message}`));
       }
       waiters.clear();
     },

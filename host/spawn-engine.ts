@@ -17,6 +17,7 @@ const repeatable: ReadonlySet<keyof EngineCalls> = new Set<keyof EngineCalls>([
 /** One life of the engine process. */
 type Life = {
   pid: number;
+  isOver(): boolean;
   call(name: string, ask: object, options: CallOptions): Promise<Record<string, unknown>>;
   ended: Promise<string>;
   end(): void;
@@ -31,6 +32,9 @@ const HELLO_LIMIT_MS = 5_000;
 /** Time to read an answer that came while this process was busy itself, in milliseconds. */
 const READ_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 5_000;
+
+/** How an engine ends whose limit of memory was lowered (RLIMIT_AS): a new one has this process' own again. */
+const NO_MEMORY = 'exit code 12';
 
 /** How an engine is started: `path` is the native binary. */
 export type EngineOptions = {
@@ -74,9 +78,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     try {
       return await current.call(name, ask, how);
     } catch (error) {
-      const interrupted = error instanceof RuntimeError && error.kind === 'unavailable' && !closing;
+      const interrupted = error instanceof RuntimeError && current.isOver() && !closing;
       if (!interrupted || !repeatable.has(name)) throw error;
-      await current.ended;
       return (await next).call(name, ask, how);
     }
   };
@@ -116,11 +119,16 @@ async function live(options: EngineOptions): Promise<Life> {
   const socket = child.stdio[3] as unknown as Duplex;
   const pending = pendingCalls('engine');
   const listening = new Map<number, CallOptions>();
+  let over = false;
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(`cannot execute ${options.path}: ${error.message}`));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  void ended.then((why) => pending.fail(`the engine ended (${why})`));
+  void ended.then((why) => {
+    over = true;
+    if (why === NO_MEMORY) pending.fail('the engine had been left less memory than it was started with and is replaced: try again', 'exhausted');
+    else pending.fail(`the engine ended (${why})`);
+  });
   socket.on('error', (error) => options.log.debug('engine socket', { error: error.message }));
 
   const reader = frameReader();
@@ -172,7 +180,7 @@ async function live(options: EngineOptions): Promise<Life> {
     child.kill();
     throw new RuntimeError('unsupported', `engine speaks protocol ${hello['protocol']}, berthd ${PROTOCOL}: install both from one release`);
   }
-  const life = { pid: child.pid ?? 0, call, ended, end: () => void socket.end(), kill: () => void child.kill('SIGKILL') };
+  const life = { pid: child.pid ?? 0, isOver: () => over, call, ended, end: () => void socket.end(), kill: () => void child.kill('SIGKILL') };
   await prepare(options, life);
   return life;
 }

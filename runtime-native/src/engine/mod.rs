@@ -19,6 +19,7 @@ mod inside;
 mod lanes;
 mod launch;
 mod measure;
+mod memory_limit;
 pub(crate) mod messages;
 mod mount;
 mod notify;
@@ -43,6 +44,7 @@ mod walk;
 
 use crate::frame;
 use std::io::Read;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -59,6 +61,7 @@ pub struct Engine {
     pub state_lock: state_lock::StateLock,
     pub open_groups: open_groups::OpenGroups,
     pub given_sources: fetch::GivenSources,
+    memory_limit: memory_limit::MemoryLimit,
     /// The file this process was started from; shims are started from it too.
     pub exe: std::path::PathBuf,
 }
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
             lanes: lanes::Lanes::new(),
             open_groups: open_groups::OpenGroups::new(),
             given_sources: fetch::GivenSources::default(),
+            memory_limit: memory_limit::MemoryLimit::now(),
             state_lock: state_lock::StateLock::default(),
             exe,
         });
@@ -84,7 +88,8 @@ pub fn main() -> ExitCode {
         served
     });
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Told) => ExitCode::SUCCESS,
+        Ok(End::Starved) => ExitCode::from(memory_limit::EXIT_CODE),
         Err(error) => {
             eprintln!("berth-engine: {error}");
             ExitCode::FAILURE
@@ -92,17 +97,30 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Why no more calls are read.
+enum End {
+    /// The stream has ended.
+    Told,
+    /// What is asked next would be done with less memory than this process was started with.
+    Starved,
+}
+
 /// Reads calls to the end of the stream.
-fn serve(engine: &Arc<Engine>, mut stream: UnixStream) -> std::io::Result<()> {
+fn serve(engine: &Arc<Engine>, mut stream: UnixStream) -> std::io::Result<End> {
     let mut pending = Vec::new();
     let mut chunk = vec![0; 16 << 10];
     loop {
         let count = stream.read(&mut chunk)?;
         if count == 0 {
-            return Ok(());
+            return Ok(End::Told);
         }
         pending.extend_from_slice(&chunk[..count]);
         while let Some(body) = frame::take(&mut pending).map_err(|error| std::io::Error::other(error.message))? {
+            if engine.memory_limit.was_lowered() {
+                // What ends with this process was not cancelled by anyone: berthd tells it from the exit code.
+                stream.shutdown(Shutdown::Both)?;
+                return Ok(End::Starved);
+            }
             dispatch::dispatch(engine, body);
         }
         pending.shrink_to(chunk.len());
