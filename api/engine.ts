@@ -99,6 +99,8 @@ export type SampleAsk = {
 export type CgroupSample = {
   id: string;
   atNs: string;
+  /** The same moment by the clock that is never set (CLOCK_MONOTONIC), for rates. */
+  monotonicNs: string;
   cpuUsageNs: string;
   memoryUsageBytes: string;
   /** Usage less inactive file pages, never below zero. */

@@ -104,6 +104,7 @@ const engineCalls = {
         {
           id,
           atNs,
+          monotonicNs: '86400000000000',
           cpuUsageNs: '18446744073709551615',
           memoryUsageBytes: '4096000',
           workingSetBytes: '4000000',

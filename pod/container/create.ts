@@ -8,6 +8,7 @@ import { wallClockNs } from '../../host/clock.ts';
 import { requireRoom } from '../../host/room.ts';
 import type { Image } from '../../image/records/record.ts';
 import type { PodContext } from '../context.ts';
+import { createdAt } from '../created-at.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { containerPaths } from '../paths.ts';
 import { type Container, containerKey, type Sandbox } from '../record.ts';
@@ -38,19 +39,13 @@ export async function createContainer(
   const encoded = encode('ContainerConfig', ask.config);
   const id = randomBytes(32).toString('hex');
   const imageVolumes = plannedImageVolumes(context.images, ask.config.mounts);
-  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs: laterThanAll(context, sandbox.id) });
+  const createdAtNs = createdAt(wallClockNs(), context.store.containersOf(sandbox.id));
+  const planned = plannedContainer(sandbox, image, { id, config: ask.config, encoded, imageVolumes, createdAtNs });
   const key = containerKey(planned);
   const present = context.store.containersOf(sandbox.id).find((one) => one.state !== 'creating' && containerKey(one) === key);
   if (present) return sameContainer(present, planned);
   requireRoom('the state directory', context.roots.state);
   return context.operations.join(`container ${key}`, fingerprint(ask.config), signal, () => build(context, sandbox, image, planned, ask.config));
-}
-
-/** Now, but after all containers of the pod so far, however the clock was set: the kubelet takes the latest of a name for the one that counts. */
-function laterThanAll({ store }: PodContext, sandboxId: string): string {
-  let atNs = wallClockNs();
-  for (const { createdAtNs } of store.containersOf(sandboxId)) if (BigInt(createdAtNs) >= atNs) atNs = BigInt(createdAtNs) + 1n;
-  return `${atNs}`;
 }
 
 /** The sandbox with that id or id prefix. Throws `not-found`, or `wrong-state` when it is not ready or its shim is foreign. */

@@ -4,8 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { decode, encode, type PodSandboxConfig } from '../../api/cri.ts';
 import { RuntimeError, whileDoing } from '../../api/errors.ts';
 import { timed } from '../../api/observe.ts';
+import { wallClockNs } from '../../host/clock.ts';
 import { requireRoom } from '../../host/room.ts';
-import { nowNs, type PodContext } from '../context.ts';
+import type { PodContext } from '../context.ts';
+import { createdAt } from '../created-at.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { Attachment } from '../network/cni.ts';
 import { podPaths } from '../paths.ts';
@@ -34,7 +36,9 @@ export async function runSandbox(
 ): Promise<string> {
   const encoded = encode('PodSandboxConfig', config);
   const id = randomBytes(32).toString('hex');
-  const planned = plannedSandbox(context, id, { config, encoded, handler, createdAtNs: nowNs() });
+  const ofThePod = [...context.store.sandboxes.all()].filter((one) => one.uid === config.metadata?.uid);
+  const createdAtNs = createdAt(wallClockNs(), ofThePod);
+  const planned = plannedSandbox(context, id, { config, encoded, handler, createdAtNs });
   const key = sandboxKey(planned);
   const present = [...context.store.sandboxes.all()].find((one) => one.state !== 'creating' && sandboxKey(one) === key);
   if (present) return samePod(present, planned);

@@ -1,4 +1,4 @@
-/** A reading of a growing counter. */
+/** A reading of a growing counter, its time by the clock that is never set. */
 export type Reading = { atNs: bigint; value: bigint };
 
 /** Shortest time between two readings that give a rate, in nanoseconds: shorter ones are mostly noise. */
@@ -6,8 +6,8 @@ const MIN_WINDOW_NS = 500_000_000n;
 
 /** Rates of counters by id, from the readings that pass by. */
 export type Rates = {
-  /** Growth per second since an earlier reading; since `bornNs`, when the counter began at zero, while there is none. */
-  perSecond(id: string, reading: Reading, bornNs: bigint): bigint;
+  /** Growth per second since an earlier reading; over `ageNs`, for which the counter has grown from zero, while there is none. */
+  perSecond(id: string, reading: Reading, ageNs: bigint): bigint;
   /** Forgets all ids but these. */
   keep(ids: ReadonlySet<string>): void;
 };
@@ -16,15 +16,12 @@ export type Rates = {
 export function counterRates(): Rates {
   const known = new Map<string, { base: Reading; rate: bigint }>();
   return {
-    perSecond(id, reading, bornNs) {
+    perSecond(id, reading, ageNs) {
       const last = known.get(id);
-      if (last && reading.atNs < last.base.atNs) {
-        // The clock was set back: what was before says nothing about now.
-        known.set(id, { base: reading, rate: last.rate });
-        return last.rate;
-      }
-      if (last && reading.value >= last.base.value && reading.atNs - last.base.atNs < MIN_WINDOW_NS) return last.rate;
-      const base = last && reading.value >= last.base.value ? last.base : { atNs: bornNs, value: 0n };
+      // Of two requests at a time the earlier reading may come later.
+      const late = last !== undefined && reading.atNs < last.base.atNs;
+      if (last && (late || (reading.value >= last.base.value && reading.atNs - last.base.atNs < MIN_WINDOW_NS))) return last.rate;
+      const base = last && reading.value >= last.base.value ? last.base : { atNs: reading.atNs - ageNs, value: 0n };
       const rate = growth(base, reading);
       known.set(id, { base: reading, rate });
       return rate;

@@ -38,7 +38,7 @@ export function sampler(context: PodContext, layers: WritableLayers): Sampler {
   };
   const group = (container: Container) => ({ id: container.id, path: containerCgroupPath(context, container) });
   const nanoCores = (sample: CgroupSample, bornNs: string): bigint =>
-    rates.perSecond(sample.id, { atNs: BigInt(sample.atNs), value: BigInt(sample.cpuUsageNs) }, BigInt(bornNs));
+    rates.perSecond(sample.id, { atNs: BigInt(sample.monotonicNs), value: BigInt(sample.cpuUsageNs) }, BigInt(sample.atNs) - BigInt(bornNs));
   const join = async (asked: Container[], samples: Map<string, CgroupSample>): Promise<ContainerSample[]> => {
     const [usage, inside] = await Promise.all([
       layers.usage(new Map(asked.map((one) => [one.id, containerPaths(context.roots, one.id).upper]))),

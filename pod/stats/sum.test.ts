@@ -3,7 +3,7 @@ import type { CgroupSample } from '../../api/engine.ts';
 import { summed } from './sum.ts';
 
 const sample = (changes: Partial<CgroupSample>): CgroupSample => ({
-  id: 'c', atNs: '5', cpuUsageNs: '18446744073709551615', memoryUsageBytes: '3', workingSetBytes: '2', rssBytes: '1',
+  id: 'c', atNs: '5', monotonicNs: '4', cpuUsageNs: '18446744073709551615', memoryUsageBytes: '3', workingSetBytes: '2', rssBytes: '1',
   pageFaults: '1', majorPageFaults: '0', swapUsageBytes: '0', memoryLimitBytes: '10', swapLimitBytes: '0', pids: '2',
   oomKills: '0', pressure: null, ...changes,
 });

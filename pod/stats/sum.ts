@@ -9,6 +9,7 @@ export function summed(id: string, samples: CgroupSample[]): CgroupSample | unde
   return {
     id,
     atNs: first.atNs,
+    monotonicNs: first.monotonicNs,
     cpuUsageNs: sum('cpuUsageNs'),
     memoryUsageBytes: sum('memoryUsageBytes'),
     workingSetBytes: sum('workingSetBytes'),

@@ -28,7 +28,10 @@ pub struct SampleReply {
 #[serde(rename_all = "camelCase")]
 pub struct CgroupSample {
     pub id: String,
+    /// By the wall clock.
     pub at_ns: String,
+    /// The same moment by the clock that is never set, for rates.
+    pub monotonic_ns: String,
     pub cpu_usage_ns: String,
     pub memory_usage_bytes: String,
     pub working_set_bytes: String,

@@ -9,6 +9,7 @@ use super::open_groups::{OpenGroup, OpenGroups};
 use super::readout::{fields, interfaces, limit, number, pressure};
 use crate::frame::FrameError;
 use rustix::io::pread;
+use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,10 +45,13 @@ fn sample_group(mounts: &CgroupDirs, ask: &GroupAsk, open: &OpenGroups, buffer: 
 
 fn written(ask: &GroupAsk, counters: Counters) -> CgroupSample {
     let at_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let monotonic = clock_gettime(ClockId::Monotonic);
+    let monotonic_ns = monotonic.tv_sec as u64 * 1_000_000_000 + monotonic.tv_nsec as u64;
     let text = |value: u64| value.to_string();
     CgroupSample {
         id: ask.id.clone(),
         at_ns: at_ns.to_string(),
+        monotonic_ns: text(monotonic_ns),
         cpu_usage_ns: text(counters.cpu_usage_ns),
         memory_usage_bytes: text(counters.memory_usage),
         working_set_bytes: text(counters.memory_usage.saturating_sub(counters.inactive_file)),
