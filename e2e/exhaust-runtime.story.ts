@@ -7,11 +7,13 @@ import { story } from './harness/story.ts';
 
 /** Instead of the verbs for which there is a file `$0.VERB` it runs `instead`; else it is runc. */
 const stubborn = (instead: string): string => `#!/bin/sh
-for word; do case $word in create|start|exec|update|delete) verb=$word; break;; esac; done
+for word; do case $word in create|start|exec|update|delete|kill|state) verb=$word; break;; esac; done
 [ -e "$0.$verb" ] && exec ${instead}
 exec runc "$@"
 `;
 const verbs = ['create', 'start', 'exec', 'update', 'delete'] as const;
+/** Those that a stop does without. */
+const unasked = ['kill', 'state'] as const;
 
 /** By handler. */
 const runtimes = {
@@ -20,7 +22,7 @@ const runtimes = {
 };
 
 test.afterEach.always('the runtimes are sound again', () => {
-  for (const { path } of Object.values(runtimes)) for (const verb of verbs) rmSync(`${path()}.${verb}`, { force: true });
+  for (const { path } of Object.values(runtimes)) for (const verb of [...verbs, ...unasked]) rmSync(`${path()}.${verb}`, { force: true });
 });
 
 // Long enough for a sound runtime on a machine with much other work.
@@ -56,11 +58,11 @@ async function liveThrough(t: ExecutionContext, handler: keyof typeof runtimes):
   const path = runtimes[handler].path();
   const pod = await podOf(handler);
   const runs = async (name: string) => await runScript(daemon, pod, name, 'sleep 1000');
-  const [updated, execed, removed] = [await runs('updated'), await runs('execed'), await runs('removed')];
+  const [updated, execed, removed, alive] = [await runs('updated'), await runs('execed'), await runs('removed'), await runs('alive')];
   const started = await createContainer(daemon, pod, containerConfig('started', ['sleep', '1000']));
   const created = containerConfig('created', ['sleep', '1000']);
   const linux = { memory_limit_in_bytes: '67108864' };
-  for (const verb of verbs) writeFileSync(`${path}.${verb}`, '');
+  for (const verb of [...verbs, ...unasked]) writeFileSync(`${path}.${verb}`, '');
   const calls: Record<(typeof verbs)[number], Promise<unknown>> = {
     create: createContainer(daemon, pod, created),
     start: daemon.cri.call('StartContainer', { container_id: started }),
@@ -72,10 +74,12 @@ async function liveThrough(t: ExecutionContext, handler: keyof typeof runtimes):
     const said = verb === 'exec' ? /exec in container \w+: command timed out after 10000 ms|exec \w+: took too long/ : new RegExp(`${path} ${verb}.*(took too long|did not end)`);
     return timedOut(t, `${verb} ${handler}`, said, calls[verb]);
   }));
-  await daemon.cri.call('StopContainer', { container_id: updated, timeout: 0 });
-  t.is((await exitOf(daemon, updated)).exit_code, 137, 'what runs is stopped without the runtime');
-  for (const verb of verbs) rmSync(`${path}.${verb}`);
-  t.is((await exec(daemon, execed, 'echo on')).stdout, 'on\n');
+  for (const [id, timeout] of [[updated, 0], [execed, 1]] as const) {
+    await daemon.cri.call('StopContainer', { container_id: id, timeout });
+    t.is((await exitOf(daemon, id)).exit_code, 137, 'what runs is stopped without the runtime');
+  }
+  for (const verb of [...verbs, ...unasked]) rmSync(`${path}.${verb}`);
+  t.is((await exec(daemon, alive, 'echo on')).stdout, 'on\n');
   await createContainer(daemon, pod, created);
   await daemon.cri.call('RemoveContainer', { container_id: removed });
 }
