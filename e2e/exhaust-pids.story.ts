@@ -49,9 +49,8 @@ test('a daemon at the limit of processes of its cgroup refuses pods as such, all
   const before = cgroupOf(daemon.pid());
   const limited = join(hierarchy, `${basename(daemon.directory)}-limited`);
   mkdirSync(limited);
-  const all = [daemon.pid(), ...childrenOf(daemon.pid(), 'berth-engine')];
   const moveAll = (to: string): void => {
-    for (const pid of all) writeFileSync(join(to, 'cgroup.procs'), `${pid}`);
+    for (const pid of [daemon.pid(), ...childrenOf(daemon.pid(), 'berth-engine')]) writeFileSync(join(to, 'cgroup.procs'), `${pid}`);
   };
   try {
     moveAll(limited);
@@ -60,7 +59,6 @@ test('a daemon at the limit of processes of its cgroup refuses pods as such, all
     t.is((await exec(daemon, id, 'echo on')).stdout, 'on\n');
     await daemon.cri.call('StopContainer', { container_id: id, timeout: 0 });
     t.is((await exitOf(daemon, id)).exit_code, 137);
-    await daemon.cri.call('RemoveContainer', { container_id: id });
     writeFileSync(join(limited, 'pids.max'), 'max');
     await removePod(daemon, pod.id);
     await removePod(daemon, (await runPod(daemon, 'after')).id);

@@ -36,7 +36,8 @@ impl ProcessLimits {
     /// The error of a run, as `exhausted` and with the limit where one was met meanwhile, unless it has another cause.
     pub fn explain(&self, error: FrameError) -> FrameError {
         let message = error.message.to_lowercase();
-        let open = matches!(error.kind.as_str(), "internal" | "exhausted") && !OTHERS.iter().any(|it| message.contains(it));
+        let open =
+            matches!(error.kind.as_str(), "internal" | "exhausted") && !OTHERS.iter().any(|it| message.contains(it));
         match self.met().filter(|_| open) {
             Some(limit) => FrameError::new("exhausted", format!("{}; {limit}", error.message)),
             None => error,
@@ -48,8 +49,9 @@ impl ProcessLimits {
         let rooms: Vec<(u64, u64, &Group)> = self.0.iter().filter_map(room).collect();
         let (left, max, tightest) = rooms.iter().min_by_key(|(left, ..)| *left)?;
         let refused_since = || self.0.iter().any(|group| refused(&group.dir) > group.refused);
-        (*left == 0 || refused_since())
-            .then(|| format!("the limit of processes of cgroup {} is reached (pids.max, {max})", tightest.dir.display()))
+        (*left == 0 || refused_since()).then(|| {
+            format!("the limit of processes of cgroup {} is reached (pids.max, {max})", tightest.dir.display())
+        })
     }
 }
 
