@@ -48,15 +48,22 @@ export function decode<N extends keyof Messages>(name: N, bytes: Buffer): Messag
  * `ListImages`, `List…Stats`, and the batches of the `Stream…` rpcs) the items are field 1, and nothing else is there.
  */
 export function encodedList(items: readonly Buffer[]): Buffer {
-  const size = items.reduce((sum, item) => sum + 1 + varintSize(item.length) + item.length, 0);
-  const reply = Buffer.allocUnsafe(size);
+  const reply = Buffer.allocUnsafe(listBytes(items));
   let at = 0;
-  for (const item of items) {
-    reply[at++] = LENGTH_DELIMITED_FIELD_1;
-    at = writeVarint(reply, at, item.length);
-    at += item.copy(reply, at);
-  }
+  for (const item of items) at = writeItem(reply, at, item);
   return reply;
+}
+
+/** How many bytes the reply of a list of these encoded items has. */
+export function listBytes(items: readonly Buffer[]): number {
+  return items.reduce((sum, { length }) => sum + 1 + varintSize(length) + length, 0);
+}
+
+/** Writes one encoded item of a list to its reply, from byte `from` on; returns where the next one begins. */
+export function writeItem(reply: Buffer, from: number, item: Buffer): number {
+  reply[from] = LENGTH_DELIMITED_FIELD_1;
+  const at = writeVarint(reply, from + 1, item.length);
+  return at + item.copy(reply, at);
 }
 
 const LENGTH_DELIMITED_FIELD_1 = (1 << 3) | 2;

@@ -1,11 +1,12 @@
-import { type EventEmitter, once } from 'node:events';
-import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { EventEmitter } from 'node:events';
+import { type handleClientStreamingCall, type handleServerStreamingCall, type handleUnaryCall, Metadata, type sendUnaryData, type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { ClientStreamRpc } from '../api/control.ts';
 import type { Draft, Rpc, Rpcs, StreamRpc } from '../api/cri.ts';
-import { overLimit, RuntimeError } from '../api/errors.ts';
+import { RuntimeError } from '../api/errors.ts';
 import type { Log } from '../api/observe.ts';
 import { wallClockMs } from '../host/clock.ts';
 import { logCall, withRequest } from './call-log.ts';
+import { refuseLarge } from './reply-limit.ts';
 import { type CallStatus, codeName, statusOf } from './status.ts';
 
 /** What a handler knows about its call besides the request. */
@@ -70,19 +71,12 @@ async function answer(
 ): Promise<void> {
   try {
     const reply = encode(await work(context));
-    if (reply.length > MAX_REPLY_BYTES) throw tooLarge(reply.length);
+    refuseLarge(reply.length);
     end();
     callback(null, reply);
   } catch (error) {
     callback(end(error));
   }
-}
-
-/** Largest answer. Some clients take less, the kubelet and crictl 16 MiB: for them lists have their streamed form. */
-export const MAX_REPLY_BYTES = 80 << 20;
-
-function tooLarge(bytes: number): RuntimeError {
-  return overLimit('maxReplyBytes', MAX_REPLY_BYTES, `the answer takes ${bytes} bytes: ask for less by a filter, or by the streamed form of the call`);
 }
 
 /** Wraps a handler that gives a stream of replies, written as fast as the caller reads. */
@@ -99,7 +93,7 @@ export function serverStream(
       call.sendMetadata(new Metadata());
       for await (const reply of replies) {
         context.signal.throwIfAborted();
-        if (!call.write(rpc.encode(reply))) await once(call, 'drain', { signal: context.signal });
+        await written(call, rpc.encode(reply), context.signal);
       }
       end();
       call.end();
@@ -107,6 +101,18 @@ export function serverStream(
       call.emit('error', end(error));
     }
   };
+}
+
+/** Resolves when the caller takes the reply: of a stream that nobody reads no more than one waits. Throws when `signal` aborts. */
+function written(call: ServerWritableStream<object, Reply>, reply: Buffer, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason);
+    signal.addEventListener('abort', aborted, { once: true });
+    call.write(reply, () => {
+      signal.removeEventListener('abort', aborted);
+      resolve();
+    });
+  });
 }
 
 /** An rpc by its name, with what turns its replies into bytes. */

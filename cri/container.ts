@@ -1,4 +1,4 @@
-import { type ContainerConfig, type ContainerFilter, type ContainerStatus, decode, type Draft, encode, encodedList, type Mount } from '../api/cri.ts';
+import { type ContainerConfig, type ContainerFilter, type ContainerStatus, decode, type Draft, encode, type Mount } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import { checkpointContainer } from '../pod/container/checkpoint.ts';
 import { createContainer } from '../pod/container/create.ts';
@@ -10,8 +10,8 @@ import { knownContainer, startContainer } from '../pod/container/start.ts';
 import { stopContainer } from '../pod/container/stop.ts';
 import { updateContainer } from '../pod/container/update.ts';
 import type { PodContext } from '../pod/context.ts';
-import { type Container, exitReason } from '../pod/record.ts';
-import { streamedList } from './batches.ts';
+import { type Container, exitReason, isWholeId } from '../pod/record.ts';
+import { streamedList, wholeList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { containerInfo } from './info.ts';
 import { itemsOf } from './items.ts';
@@ -41,7 +41,7 @@ export function containerHandlers(context: PodContext): RuntimeHandlers {
       const container = knownContainer(context, request.container_id);
       return { status: containerStatus(container), info: request.verbose ? await containerInfo(context, container) : {} };
     },
-    ListContainers: async ({ filter }) => encodedList(await listed(context, filter)),
+    ListContainers: async ({ filter }) => wholeList(await listed(context, filter)),
     StreamContainers: async function* ({ filter }) {
       yield* streamedList(await listed(context, filter));
     },
@@ -71,7 +71,9 @@ function graceMs(seconds: string): number {
 }
 
 function listed({ store }: PodContext, filter: ContainerFilter | null): Promise<Buffer[]> {
-  return itemsOf(store.containers.all(), (one) => matches(one, filter), listItem);
+  const ofOnePod = filter !== null && isWholeId(filter.pod_sandbox_id);
+  const asked = ofOnePod ? store.containersOf(filter.pod_sandbox_id) : store.containers.all();
+  return itemsOf(asked, (one) => matches(one, filter), listItem);
 }
 
 function matches(container: Container, filter: ContainerFilter | null): boolean {

@@ -3,7 +3,6 @@ import {
   type Image as CriImage,
   type Draft,
   encode,
-  encodedList,
   type FilesystemUsage,
   type ImageFilter,
   type ImageSpec,
@@ -14,7 +13,7 @@ import { digestOf } from '../image/manifest/digest.ts';
 import type { Platform } from '../image/manifest/manifest.ts';
 import { isPinned } from '../image/pinned.ts';
 import type { AuthConfig, Image, Images } from '../image/records/record.ts';
-import { streamedList } from './batches.ts';
+import { streamedList, wholeList } from './batches.ts';
 import type { ImageHandlers } from './server.ts';
 
 /** What the images cannot know: what writable layers take, and what a runtime handler wants instead of this machine's images. */
@@ -37,7 +36,7 @@ export function imageHandlers(images: Images, pinned: readonly string[], { conta
     return (reference ? found(images, reference) : images.list()).map(listItem);
   };
   return {
-    ListImages: async ({ filter }) => encodedList(listed(filter)),
+    ListImages: ({ filter }) => wholeList(listed(filter)),
     StreamImages: ({ filter }) => streamedList(listed(filter)),
     ImageStatus: async ({ image: spec, verbose }) => {
       const image = images.find(named('ImageStatus', spec));

@@ -1,4 +1,4 @@
-import { decode, type Draft, encode, encodedList, type PodSandboxFilter, type PodSandboxStatus } from '../api/cri.ts';
+import { decode, type Draft, encode, type PodSandboxFilter, type PodSandboxStatus } from '../api/cri.ts';
 import { RuntimeError } from '../api/errors.ts';
 import type { PodContext } from '../pod/context.ts';
 import type { Sandbox } from '../pod/record.ts';
@@ -7,7 +7,7 @@ import { removeSandbox } from '../pod/sandbox/remove.ts';
 import { runSandbox } from '../pod/sandbox/run.ts';
 import { stopSandbox } from '../pod/sandbox/stop.ts';
 import { updateSandbox } from '../pod/sandbox/update.ts';
-import { streamedList } from './batches.ts';
+import { streamedList, wholeList } from './batches.ts';
 import { podContainers } from './container.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { sandboxInfo } from './info.ts';
@@ -50,7 +50,7 @@ export function sandboxHandlers(context: PodContext): RuntimeHandlers {
         timestamp: `${context.changes.stampNs()}`,
       };
     },
-    ListPodSandbox: async ({ filter }) => encodedList(await listed(context, filter)),
+    ListPodSandbox: async ({ filter }) => wholeList(await listed(context, filter)),
     StreamPodSandboxes: async function* ({ filter }) {
       yield* streamedList(await listed(context, filter));
     },

@@ -2,8 +2,9 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type ControlRpcs, controlService } from '../api/control.ts';
 import { definitions, type ImageServiceRpcs, type RuntimeServiceRpcs } from '../api/cri.ts';
 import type { Service } from '../api/proto.ts';
-import { type CallReport, type Handler, clientStream, type HandlerOf, MAX_REPLY_BYTES, serverStream, unary } from './call.ts';
+import { type CallReport, type Handler, clientStream, type HandlerOf, serverStream, unary } from './call.ts';
 import { acceptConnections, type Connections } from './connections.ts';
+import { MAX_REPLY_BYTES } from './reply-limit.ts';
 import { claimSocket, handedClaim } from './socket.ts';
 
 /** Handlers by rpc; one that is left out answers UNIMPLEMENTED. */

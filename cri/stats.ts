@@ -7,7 +7,7 @@ import type { PodContext } from '../pod/context.ts';
 import type { Container, Sandbox } from '../pod/record.ts';
 import { type ContainerSample, type PodSample, sampler } from '../pod/stats/sample.ts';
 import type { WritableLayers } from '../pod/stats/writable.ts';
-import { streamedList } from './batches.ts';
+import { streamedList, wholeList } from './batches.ts';
 import { hasId, hasLabels } from './filter.ts';
 import { knownSandbox } from '../pod/sandbox/known.ts';
 import type { RuntimeHandlers } from './server.ts';
@@ -33,7 +33,7 @@ export function statsHandlers(context: PodContext, layers: WritableLayers): Runt
       if (!found) throw new RuntimeError('not-found', `container ${container.id} has no cgroup to read any more`);
       return { stats: containerStats(context, found) };
     },
-    ListContainerStats: async ({ filter }) => encodedList(await containers(filter)),
+    ListContainerStats: async ({ filter }) => wholeList(await containers(filter)),
     StreamContainerStats: async function* ({ filter }) {
       yield* streamedList(await containers(filter));
     },
@@ -42,7 +42,7 @@ export function statsHandlers(context: PodContext, layers: WritableLayers): Runt
       const [found] = await sample.pods([sandbox]);
       return { stats: found ? podStats(context, found) : null };
     },
-    ListPodSandboxStats: async ({ filter }) => encodedList(await pods(filter)),
+    ListPodSandboxStats: async ({ filter }) => wholeList(await pods(filter)),
     StreamPodSandboxStats: async function* ({ filter }) {
       yield* streamedList(await pods(filter));
     },

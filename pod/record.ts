@@ -100,6 +100,11 @@ export function exitReason(exit: Exit): 'OOMKilled' | 'Completed' | 'Error' {
   return exit.exitCode === 0 ? 'Completed' : 'Error';
 }
 
+/** Whether the text has the form of a whole id, so that no id can begin with it and go on. */
+export function isWholeId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
 /** The identity under which the kubelet retries RunPodSandbox. */
 export function sandboxKey(of: { name: string; namespace: string; uid: string; attempt: number }): string {
   return JSON.stringify([of.namespace, of.name, of.uid, of.attempt]);

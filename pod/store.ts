@@ -3,8 +3,8 @@ import { RuntimeError } from '../api/errors.ts';
 import type { Problem } from '../api/problem.ts';
 import type { Log } from '../api/observe.ts';
 import { damaged, openDatabase } from '../host/database.ts';
-import type { Container, Sandbox } from './record.ts';
-import { problemsIn, type Row, storedIn } from './stored.ts';
+import { type Container, isWholeId, type Sandbox } from './record.ts';
+import { problemsInTurns, type Row, storedIn } from './stored.ts';
 
 /** Steps of the schema; step n leads from version n to n + 1. */
 export const migrations: readonly string[] = [
@@ -28,8 +28,8 @@ export type Store = {
   sandboxes: Shelf<Sandbox>;
   containers: Shelf<Container>;
   containersOf(sandboxId: string): Container[];
-  /** What is wrong with the file. */
-  problems(): Problem[];
+  /** What is wrong with the file; long reading lets other work come between. */
+  problems(): Promise<Problem[]>;
   /** Mends a problem of one row: as it is in memory, or gone. */
   mend(problem: Problem): void;
   close(): void;
@@ -62,7 +62,7 @@ export function openStore(stateDir: string, bootId: string, log: Log): Store {
   return {
     sandboxes,
     containers,
-    problems: () => problemsIn(database, path),
+    problems: () => problemsInTurns(database, path),
     mend({ id }) {
       for (const each of [sandboxes, containers] as Shelf<Sandbox | Container>[]) {
         const known = each.get(id);
@@ -95,7 +95,7 @@ function shelf<T extends Row>(records: readonly T[], sql: Statements, kind: stri
   return {
     all: () => view.values(),
     get: (id) => view.get(id),
-    find: (text) => view.get(text) ?? byPrefix(view, text, kind),
+    find: (text) => view.get(text) ?? (isWholeId(text) ? undefined : byPrefix(view, text, kind)),
     put(record) {
       const { config, ...rest } = record;
       sql.put.run(record.id, JSON.stringify(rest), config);

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { asRuntimeError, RuntimeError } from '../api/errors.ts';
 import type { Problem } from '../api/problem.ts';
 
@@ -34,14 +35,46 @@ function read<T extends Row>({ id, record, config }: StoredRow, { records, unrea
 /** What is wrong with the file at `path`, which is open. */
 export function problemsIn(database: DatabaseSync, path: string): Problem[] {
   const damage = damageIn(database);
-  if (damage !== '') {
-    return [{ kind: 'state-file', id: 'state.db', path, what: `is damaged: ${damage}`, repair: 'put it aside and keep the records that can be read' }];
+  if (damage !== '') return [damagedFile(path, damage)];
+  return tables.flatMap((table) => storedIn(database, table).unreadable.map((row) => unreadableRow(path, table, row)));
+}
+
+/** The same for who has other work to do as well, which comes between. */
+export async function problemsInTurns(database: DatabaseSync, path: string): Promise<Problem[]> {
+  const damage = damageIn(database);
+  if (damage !== '') return [damagedFile(path, damage)];
+  const problems: Problem[] = [];
+  for (const table of tables) {
+    for await (const { unreadable } of pagesOf(database, table)) problems.push(...unreadable.map((row) => unreadableRow(path, table, row)));
   }
-  return (['sandbox', 'container'] as const).flatMap((table) =>
-    storedIn(database, table).unreadable.map(({ id, error }): Problem => ({
-      kind: 'state-record', id, path, what: `the record of a ${table} cannot be read: ${error}`, repair: 'drop it, or write it anew where the daemon knows it',
-    })),
-  );
+  return problems;
+}
+
+/** Rows that are read in one turn. */
+const PAGE_ROWS = 128;
+
+/** The rows of a table in turns, each by a statement of its own: what is written meanwhile finds none under way. */
+async function* pagesOf(database: DatabaseSync, table: string): AsyncGenerator<StoredRows<Row>> {
+  const page = database.prepare(`SELECT id, record, config FROM ${table} WHERE id > ? ORDER BY id LIMIT ${PAGE_ROWS}`);
+  for (let last = ''; ; ) {
+    const rows = page.all(last) as StoredRow[];
+    const found: StoredRows<Row> = { records: [], unreadable: [], damage: '' };
+    for (const row of rows) read(row, found);
+    yield found;
+    if (rows.length < PAGE_ROWS) return;
+    last = rows.at(-1)?.id ?? '';
+    await setImmediate();
+  }
+}
+
+const tables = ['sandbox', 'container'] as const;
+
+function damagedFile(path: string, damage: string): Problem {
+  return { kind: 'state-file', id: 'state.db', path, what: `is damaged: ${damage}`, repair: 'put it aside and keep the records that can be read' };
+}
+
+function unreadableRow(path: string, table: string, { id, error }: { id: string; error: string }): Problem {
+  return { kind: 'state-record', id, path, what: `the record of a ${table} cannot be read: ${error}`, repair: 'drop it, or write it anew where the daemon knows it' };
 }
 
 /** What SQLite finds wrong with the structure of the file; empty for nothing. */

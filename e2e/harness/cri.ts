@@ -25,12 +25,15 @@ const loaded = loadSync(join(repository, 'api/runtime.proto'), {
   oneofs: true,
 });
 const services = [loaded['runtime.v1.RuntimeService'], loaded['runtime.v1.ImageService']] as ServiceDefinition[];
-const maxMessageBytes = 64 << 20;
 
-/** A client for the runtime at a unix socket; connects when first used and again after a restart. */
-export function connectCri(socket: string): Cri {
+/**
+ * A client for the runtime at a unix socket; connects when first used and again after a restart. It takes answers of any
+ * size unless `maxReplyBytes` says otherwise, and has a connection of its own only if so wished.
+ */
+export function connectCri(socket: string, { maxReplyBytes = -1, ownConnection = false } = {}): Cri {
   const client = new Client(`unix://${socket}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_receive_message_length': maxReplyBytes,
+    'grpc.use_local_subchannel_pool': ownConnection ? 1 : 0,
     'grpc.initial_reconnect_backoff_ms': 50,
     'grpc.max_reconnect_backoff_ms': 100,
     'grpc.default_authority': 'localhost',

@@ -49,6 +49,25 @@ export async function flood(path: string, count: number, piece: (at: number) => 
   return at;
 }
 
+/** What a server may send on a connection before its client says that it has read some of it (RFC 9113, section 6.9.2). */
+const FIRST_WINDOW_BYTES = 65_535;
+
+/** Makes `count` calls on one connection and never reads their answers; resolves once the server may send no more of them. */
+export async function unreadCalls(path: string, method: string, count: number): Promise<Socket> {
+  const socket = await connected(path);
+  const full = new Promise<void>((resolve) => {
+    let bytes = 0;
+    socket.on('data', ({ length }) => {
+      bytes += length;
+      if (bytes >= FIRST_WINDOW_BYTES) resolve();
+    });
+  });
+  const streams = Array.from({ length: count }, (_, at) => 2 * at + 1);
+  socket.write(Buffer.concat([preface, ...streams.map((stream) => Buffer.concat([callHead(stream, method), callBody(stream, Buffer.alloc(0))]))]));
+  await full;
+  return socket;
+}
+
 async function connected(path: string): Promise<Socket> {
   const socket = connect(path);
   await new Promise<void>((resolve, reject) => {

@@ -41,20 +41,29 @@ export async function* checkState(context: PodContext, { repair }: { repair: boo
 }
 
 /** What is wrong now with pods and containers, and was so a moment ago. */
-export async function lastingProblems(context: PodContext): Promise<Problem[]> {
-  const first = await problemsNow(context);
+export function lastingProblems(context: PodContext): Promise<Problem[]> {
+  return lasting(context, async () => [...(await context.store.problems()), ...(await lackingNow(context))]);
+}
+
+/** The same without a look at the file of the records, for who has just read it. */
+export function lastingLacks(context: PodContext): Promise<Problem[]> {
+  return lasting(context, () => lackingNow(context));
+}
+
+async function lasting(context: PodContext, problemsNow: () => Promise<Problem[]>): Promise<Problem[]> {
+  const first = await problemsNow();
   if (first.length === 0) return [];
   const changing = new Set(first.map(({ id }) => id));
   const turns = [...changing].map((id) => context.turns.run(id, async () => void changing.delete(id)));
   await Promise.race([Promise.all([...turns, sleep(settleMs)]), sleep(turnMs, undefined, { ref: false })]);
-  const again = new Set((await problemsNow(context)).map(keyOf));
-  return first.filter((problem) => again.has(keyOf(problem)) && !changing.has(problem.id));
+  const again = new Set((await problemsNow()).map(keyOf));
+  return first.filter((problem) => again.has(keyOf(problem)) && !changing.has(problem.id)).map(whileRunning);
 }
 
-async function problemsNow(context: PodContext): Promise<Problem[]> {
+async function lackingNow(context: PodContext): Promise<Problem[]> {
   const seen = await lookAtState(askOf(context));
   // The records as they are now: what has come or gone during the look is nobody's orphan.
-  return [...context.store.problems(), ...judgeState(seen, recordsOf(context))].map(whileRunning);
+  return judgeState(seen, recordsOf(context));
 }
 
 /** A daemon has all records in memory and the file open, and goes on trying to reach a shim that is there. */

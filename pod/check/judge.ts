@@ -53,13 +53,18 @@ function orphans(seen: StateSeen, { roots, sandboxes, containers }: StateKnown):
   const sockets = new Set(sandboxes.map(({ id }) => socketName(id)));
   const ids = new Set(containers.map(({ id }) => id));
   const ownerless = [...new Set([...seen.bundles, ...seen.writables])].filter((id) => !ids.has(id));
-  const folders = [...seen.podFolders.map((id) => `${roots.state}/pods/${id}/`), ...[...seen.bundles].map((id) => `${roots.state}/containers/${id}/`)];
+  const bundles = new Set(seen.bundles);
+  const folders = new Set([...seen.podFolders.map((id) => `pods/${id}`), ...seen.bundles.map((id) => `containers/${id}`)]);
+  const isOurs = (point: string): boolean => {
+    const [kind, id, ...within] = point.slice(roots.state.length + 1).split('/');
+    return within.length > 0 && folders.has(`${kind}/${id}`);
+  };
   return [
     ...seen.sockets.filter((name) => !sockets.has(name)).map((name) => problem('orphan-shim', name, `${roots.state}/s/${name}`, 'is the socket of a shim without record', 'end the shim with what it runs')),
     ...seen.noted.filter((id) => !pods.has(id)).map((id) => problem('orphan-network', id, `${roots.root}/network/${id}.json`, 'is the network attachment of a pod without record', 'release it by its plugins (DEL)')),
     ...seen.podFolders.filter((id) => !pods.has(id)).map((id) => problem('orphan-pod', id, `${roots.state}/pods/${id}`, 'is the folder of a pod without record', 'remove it with its mounts and its network namespace')),
-    ...ownerless.map((id) => problem('orphan-container', id, seen.bundles.includes(id) ? containerPaths(roots, id).bundle : containerPaths(roots, id).writable, 'is of a container without record', 'remove its bundle, mounts and writable layer')),
-    ...seen.mounts.filter((point) => !folders.some((folder) => point.startsWith(folder))).map((point) => problem('orphan-mount', point.slice(roots.state.length + 1), point, 'is a mount that is nobody\'s', 'unmount it')),
+    ...ownerless.map((id) => problem('orphan-container', id, bundles.has(id) ? containerPaths(roots, id).bundle : containerPaths(roots, id).writable, 'is of a container without record', 'remove its bundle, mounts and writable layer')),
+    ...seen.mounts.filter((point) => !isOurs(point)).map((point) => problem('orphan-mount', point.slice(roots.state.length + 1), point, 'is a mount that is nobody\'s', 'unmount it')),
     ...seen.cgroups.filter(({ id }) => !pods.has(id) && !ids.has(id)).map(orphanCgroup),
   ];
 }

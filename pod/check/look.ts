@@ -30,6 +30,7 @@ export type ContainerSeen = { bundle: boolean; rootfs: boolean; writable: boolea
 /** What is there of pods and containers, with and without record. */
 export type StateSeen = {
   pods: ReadonlyMap<string, PodSeen>;
+  /** Of those that have not exited: the others may lack everything. */
   containers: ReadonlyMap<string, ContainerSeen>;
   /** Names of the shims' sockets, of pods' folders, of containers' bundles and writable layers. */
   sockets: readonly string[];
@@ -53,23 +54,23 @@ export async function lookAtState(ask: StateAsk): Promise<StateSeen> {
   const [sockets, podFolders, bundles, writables] = await Promise.all(
     [`${roots.state}/s`, `${roots.state}/pods`, `${roots.state}/containers`, `${roots.root}/containers`].map(namesIn),
   );
-  const noted = await ask.noted();
+  const noted = new Set(await ask.noted());
   const mounted = new Set(mounts);
   return {
-    sockets: sockets ?? [], podFolders: podFolders ?? [], bundles: bundles ?? [], writables: writables ?? [], noted, mounts,
+    sockets: sockets ?? [], podFolders: podFolders ?? [], bundles: bundles ?? [], writables: writables ?? [], noted: [...noted], mounts,
     cgroups: await cgroupsLikeOurs(ask),
     pods: new Map(await inParallel(looksAtATime, sandboxes, async (sandbox) => [sandbox.id, await podSeen(sandbox, noted, ask)] as const)),
-    containers: new Map(containers.map((container) => [container.id, containerSeen(container, mounted, ask)])),
+    containers: new Map(containers.filter(hasNotExited).map((container) => [container.id, containerSeen(container, mounted, ask)])),
   };
 }
 
-async function podSeen(sandbox: Sandbox, noted: readonly string[], { roots, cgroup, answers }: StateAsk): Promise<PodSeen> {
+async function podSeen(sandbox: Sandbox, noted: ReadonlySet<string>, { roots, cgroup, answers }: StateAsk): Promise<PodSeen> {
   const leaves = [shimLeaf, monitorLeaf].map((leaf) => childPath(sandbox.cgroupParent, leaf(cgroup.driver, sandbox.id)));
   return {
     shim: await answers(sandbox),
     netns: isPinned(podPaths(roots, sandbox.id).netns),
     cgroup: leaves.some((path) => isThere(cgroup.host, path)),
-    noted: noted.includes(sandbox.id),
+    noted: noted.has(sandbox.id),
   };
 }
 
@@ -83,6 +84,10 @@ function containerSeen(container: Container, mounted: ReadonlySet<string>, { roo
     cgroup: !hasOwnCgroup(container) || isThere(cgroup.host, childPath(cgroupParent, containerLeaf(cgroup.driver, id))),
     process: pid > 0 && existsSync(`/proc/${pid}/exe`),
   };
+}
+
+function hasNotExited({ state }: Container): boolean {
+  return state === 'created' || state === 'running';
 }
 
 function isThere(host: Hierarchies, path: string): boolean {

@@ -1,14 +1,14 @@
 import type { Problem } from '../../api/problem.ts';
 import type { PodContext } from '../context.ts';
 import { tellSandbox } from '../sandbox/event.ts';
-import { lastingProblems } from './check.ts';
+import { lastingLacks } from './check.ts';
 
 /**
  * After a start: says of each record that lacks something what that is, in its status, the log and a metric. No record goes:
  * the kubelet has to learn what became of its pods.
  */
 export async function markIncomplete(context: PodContext): Promise<void> {
-  for (const problem of await lastingProblems(context).catch((error: unknown) => notLooked(context, error))) {
+  for (const problem of await lastingLacks(context).catch((error: unknown) => notLooked(context, error))) {
     const { kind, id, path, what } = problem;
     const marked = markedSandbox(context, problem) || markedContainer(context, problem);
     if (!marked) continue;

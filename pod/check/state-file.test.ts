@@ -39,7 +39,7 @@ test('the records of this boot are read without a change, those of another boot 
   t.deepEqual(readState(tmpdir(), 'one'), { sandboxes: [], containers: [], problems: [] });
 });
 
-test('a record that cannot be read is named, does not count, and keeps no daemon from starting; mended it is gone', (t) => {
+test('a record that cannot be read is named, does not count, and keeps no daemon from starting; mended it is gone', async (t) => {
   const dir = stateOf(t);
   change(dir, "UPDATE sandbox SET record = '{' WHERE id = 'pod-7'; UPDATE sandbox SET record = '{\"id\":\"else\"}' WHERE id = 'pod-8'");
   const { sandboxes: read, problems } = readState(dir, 'one');
@@ -48,20 +48,21 @@ test('a record that cannot be read is named, does not count, and keeps no daemon
   const logged: unknown[] = [];
   const store = openStore(dir, 'one', { ...quiet, error: (_, fields) => void logged.push(fields?.['id']) });
   t.deepEqual([[...store.sandboxes.all()].length, logged], [198, ['pod-7', 'pod-8']]);
-  t.deepEqual(store.problems(), problems);
+  t.deepEqual(await store.problems(), problems);
   problems.forEach(store.mend);
-  t.deepEqual(store.problems(), []);
+  t.deepEqual(await store.problems(), []);
   store.close();
   t.is(readState(dir, 'one').sandboxes.length, 198);
 });
 
-test('a record damaged under a daemon is written anew as that one knows it', (t) => {
+test('a record damaged under a daemon is written anew as that one knows it', async (t) => {
   const dir = stateOf(t);
   const store = openStore(dir, 'one', quiet);
   change(dir, "UPDATE sandbox SET record = '{' WHERE id = 'pod-7'");
-  t.deepEqual(store.problems().map(({ id }) => id), ['pod-7']);
-  store.problems().forEach(store.mend);
-  t.deepEqual(store.problems(), []);
+  const problems = await store.problems();
+  t.deepEqual(problems.map(({ id }) => id), ['pod-7']);
+  problems.forEach(store.mend);
+  t.deepEqual(await store.problems(), []);
   store.close();
   t.deepEqual(readState(dir, 'one').sandboxes.length, 200);
 });

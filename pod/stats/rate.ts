@@ -9,7 +9,7 @@ export type Rates = {
   /** Growth per second since an earlier reading; over `ageNs`, for which the counter has grown from zero, while there is none. */
   perSecond(id: string, reading: Reading, ageNs: bigint): bigint;
   /** Forgets all ids but these. */
-  keep(ids: ReadonlySet<string>): void;
+  keep(ids: Pick<ReadonlySet<string>, 'has'>): void;
 };
 
 /** No readings yet. */

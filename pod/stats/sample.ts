@@ -32,7 +32,8 @@ export function sampler(context: PodContext, layers: WritableLayers): Sampler {
   const { mounts } = context.cgroup.host;
 
   const forget = (): void => {
-    const alive = new Set([...context.store.containers.all(), ...context.store.sandboxes.all()].map((one) => one.id));
+    const { containers, sandboxes } = context.store;
+    const alive = { has: (id: string): boolean => containers.get(id) !== undefined || sandboxes.get(id) !== undefined };
     rates.keep(alive);
     layers.keep(alive);
   };

@@ -22,7 +22,7 @@ export type WritableLayers = {
    * never asked for makes the caller wait a little for its first count; one still without is not in the result.
    */
   usage(paths: ReadonlyMap<string, string>): Promise<Map<string, LayerUsage>>;
-  keep(ids: ReadonlySet<string>): void;
+  keep(ids: Pick<ReadonlySet<string>, 'has'>): void;
 };
 
 /** Nothing counted yet. */
