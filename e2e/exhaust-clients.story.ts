@@ -1,12 +1,19 @@
+import { connect } from 'node:net';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import test from 'ava';
+import { connectCri } from './harness/cri.ts';
+import { textOf } from './harness/files.ts';
 import { exitOf, runPod, runScript } from './harness/pod.ts';
+import { until } from './harness/process.ts';
 import { story } from './harness/story.ts';
 
 const stage = story();
 
 /** Most clients of GetContainerEvents. */
 const MAX_EVENT_CLIENTS = 64;
+
+/** Most clients of the CRI socket. */
+const MAX_CONNECTIONS = 512;
 
 test('clients of container events beyond the limit are refused by its name, and the next gets its turn when one has gone', async (t) => {
   const { daemon } = stage();
@@ -32,4 +39,18 @@ test('clients of container events beyond the limit are refused by its name, and 
   } while (next?.code === status.RESOURCE_EXHAUSTED);
   t.is(next, undefined);
   for (const client of clients) client.cancel();
+});
+
+test('clients of the CRI socket beyond the limit are turned away by its name, those there are served, and the next when some have gone', async (t) => {
+  const { daemon } = stage();
+  await daemon.cri.call('Version', {});
+  const clients = Array.from({ length: MAX_CONNECTIONS }, () => connect(daemon.socket).on('error', () => undefined));
+  t.teardown(() => clients.forEach((client) => client.destroy()));
+  await Promise.race(clients.map((client) => new Promise((resolve) => client.resume().once('close', resolve))));
+  await daemon.cri.call('Version', {});
+  t.regex(textOf(daemon.logPath), new RegExp(`a client of the CRI socket is turned away: too many maxConnections=${MAX_CONNECTIONS}`));
+  for (const client of clients) client.destroy();
+  const next = connectCri(daemon.socket, { ownConnection: true });
+  t.teardown(next.close);
+  await until(() => next.call('Version', {}).then(() => true, () => false), 60_000, 'the next to be served');
 });
