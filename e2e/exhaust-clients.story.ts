@@ -45,7 +45,9 @@ test('clients of the CRI socket beyond the limit are turned away by its name, th
   const { daemon } = stage();
   await daemon.cri.call('Version', {});
   const clients = Array.from({ length: MAX_CONNECTIONS }, () => connect(daemon.socket).on('error', () => undefined));
-  t.teardown(() => clients.forEach((client) => client.destroy()));
+  t.teardown(() => {
+    for (const client of clients) client.destroy();
+  });
   await Promise.race(clients.map((client) => new Promise((resolve) => client.resume().once('close', resolve))));
   await daemon.cri.call('Version', {});
   t.regex(textOf(daemon.logPath), new RegExp(`a client of the CRI socket is turned away: too many maxConnections=${MAX_CONNECTIONS}`));
