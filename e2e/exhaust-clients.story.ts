@@ -15,7 +15,7 @@ const MAX_EVENT_CLIENTS = 64;
 /** Most clients of the CRI socket. */
 const MAX_CONNECTIONS = 512;
 
-test('clients of container events beyond the limit are refused by its name, and the next gets its turn when one has gone', async (t) => {
+test.serial('clients of container events beyond the limit are refused by its name, and the next gets its turn when one has gone', async (t) => {
   const { daemon } = stage();
   const heard = (client: ReturnType<typeof daemon.cri.stream>): Promise<ServiceError | undefined> =>
     new Promise((resolve) => {
@@ -41,7 +41,7 @@ test('clients of container events beyond the limit are refused by its name, and 
   for (const client of clients) client.cancel();
 });
 
-test('clients of the CRI socket beyond the limit are turned away by its name, those there are served, and the next when some have gone', async (t) => {
+test.serial('clients of the CRI socket beyond the limit are turned away by its name, those there are served, and the next when some have gone', async (t) => {
   const { daemon } = stage();
   await daemon.cri.call('Version', {});
   const clients = Array.from({ length: MAX_CONNECTIONS }, () => connect(daemon.socket).on('error', () => undefined));
