@@ -1,4 +1,5 @@
-//! run: a program run to its end, fed and read at once, killed with its process group when its time is over.
+//! run: a program run to its end, fed and read at once, killed with its process group when its time is over. What one
+//! that failed leaves of its group ends with it.
 
 use super::call::{Call, Victim, kill};
 use super::child::ends_with_us;
@@ -7,7 +8,7 @@ use super::messages::{RunAsk, RunReply};
 use crate::frame::FrameError;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
@@ -46,6 +47,9 @@ pub fn run(ask: &RunAsk, call: &Call) -> Result<RunReply, FrameError> {
         }
     }
     call.spare();
+    if !ended_well(pid) {
+        kill(&Victim::Group(pid));
+    }
     let status = child.wait().map_err(|error| failed(format!("wait for {}", ask.path), error))?;
     if call.check().is_err() {
         return Err(cancelled());
@@ -57,6 +61,13 @@ pub fn run(ask: &RunAsk, call: &Call) -> Result<RunReply, FrameError> {
     let signal = status.signal().unwrap_or(0);
     let exit_code = status.code().unwrap_or(128 + signal);
     Ok(RunReply { exit_code, signal, stdout: text(&talk.stdout.kept), stderr: text(&talk.stderr.kept) })
+}
+
+/// Asked before the program is reaped, so that its number is still its own. What one that failed leaves running, such as
+/// the address management of a CNI plugin that was killed, must not go on beside what undoes its work.
+fn ended_well(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(status)) if status.exit_status() == Some(0))
 }
 
 fn start(ask: &RunAsk) -> std::io::Result<Child> {

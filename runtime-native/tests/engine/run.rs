@@ -54,6 +54,19 @@ fn a_daemon_that_keeps_the_output_open_does_not_hold_the_reply() {
 }
 
 #[test]
+fn what_a_program_that_was_killed_has_started_ends_before_its_reply_is_known() {
+    let reply = Engine::start().call("run", shell("sleep 1000 >&- 2>&- & echo $!; kill -KILL $$", 100_000)).unwrap();
+    assert_eq!(reply["signal"], 9);
+    let pid = reply["stdout"].as_str().unwrap().trim();
+    let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let begun = Instant::now();
+    while !state().is_empty() && !state().contains(") Z ") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} goes on", state());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
 fn output_without_end_neither_outlives_the_timeout_nor_holds_the_reply() {
     let mut engine = Engine::start();
     let begun = Instant::now();
